@@ -1,0 +1,157 @@
+"""What the analysis says, as typed results: every output form renders these and computes nothing.
+
+All durations are integer nanoseconds. A share is a fraction of the request's total, 0.0 to 1.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Root:
+    """Where the request began: the root span's service and display name (``POST /hear``)."""
+
+    service: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """A moment marked with ``mark()``, counted from the request's start."""
+
+    service: str
+    name: str
+    at_ns: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One line of the breakdown (R5). All stages of a request sum to its total exactly.
+
+    *kind* is one of ``stage`` (a named stage), ``own`` (a server span's own time), ``pool_wait``,
+    ``dns``, ``connect``, ``tls``, ``send``, ``network`` (client wait minus server span), ``wait``
+    (waiting for a server that sent no span), ``receive``, ``call`` (a client span without phases),
+    ``server_outlived_client``, ``backoff`` (between retries), and ``unattributed`` (time inside a
+    call that no phase covers, and gaps between roots). *peer* is the other side of a call.
+    """
+
+    service: str
+    stage: str
+    kind: str
+    ns: int
+    share: float
+    peer: str | None = None
+
+
+@dataclass(frozen=True)
+class Edge:
+    """All calls from one service to another in this request; sums over the calls.
+
+    ``handoff_ns`` is the client spans' time minus the server spans' time: what the connection cost.
+    """
+
+    client: str
+    server: str
+    calls: int
+    new_connections: int
+    reused: int
+    unknown: int
+    handoff_ns: int
+    pool_wait_ns: int
+    dns_ns: int
+    connect_ns: int
+    tls_ns: int
+    send_ns: int
+    wait_ns: int
+    network_ns: int
+    receive_ns: int
+
+    @property
+    def connection_ns(self) -> int:
+        """The part of the hand-off that a reused connection would not have cost."""
+        return self.pool_wait_ns + self.dns_ns + self.connect_ns + self.tls_ns
+
+
+@dataclass(frozen=True)
+class Section:
+    """A piece of the critical path (R3); *start_ns* counts from the request's start."""
+
+    span_id: str
+    service: str
+    name: str
+    start_ns: int
+    ns: int
+
+
+@dataclass(frozen=True)
+class OffPath:
+    """A span that the request did not wait for, and why it is off the path."""
+
+    span_id: str
+    service: str
+    name: str
+    start_ns: int
+    ns: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cause: what it is, what shows it, what it costs, where it is and how to mend it.
+
+    *evidence* is sentences with numbers from this data; *where* is ``file:line in function()`` or
+    None; *fix* is lines of words and code; *saving_ns* is what a re-simulation (R7) predicts.
+    """
+
+    rule: str
+    title: str
+    cost_ns: int
+    share: float
+    evidence: tuple[str, ...]
+    where: str | None
+    fix: tuple[str, ...]
+    saving_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class TimelineRow:
+    """One bar of the timeline: a span, or (with *phase*) a connection phase or address tried of it.
+
+    *start_ns* counts from the request's start; *depth* is the nesting, 0 for the root. *note* is what
+    is said beside the bar (``timed out``). *on_path* is whether the critical path touches it.
+    """
+
+    depth: int
+    service: str
+    label: str
+    start_ns: int
+    ns: int
+    span_id: str
+    phase: str | None = None
+    note: str = ""
+    on_path: bool = False
+    error: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything ``tracekit analyze`` knows about one request."""
+
+    request_id: str | None
+    trace_id: str
+    root: Root
+    start_unix_ns: int
+    total_ns: int
+    complete: bool
+    status: int | None
+    services: tuple[str, ...]
+    milestones: tuple[Milestone, ...]
+    stages: tuple[Stage, ...]
+    edges: tuple[Edge, ...]
+    critical_path: tuple[Section, ...]
+    spans_off_path: tuple[OffPath, ...]
+    connection_overhead_ns: int
+    findings: tuple[Finding, ...]
+    warnings: tuple[str, ...]
+    timeline: tuple[TimelineRow, ...] = field(default=(), repr=False)

@@ -1,0 +1,125 @@
+"""The attribute names that tracekit writes and the analyzer reads.
+
+Names come from the OpenTelemetry semantic conventions wherever those have one; only what they lack
+is ``tracekit.*``. Both sides import this module, and it imports nothing, so that it is the one place
+where a name is spelled.
+
+All times inside an attribute are integer nanoseconds counted from the start of the span that carries
+it; all durations are integer nanoseconds.
+"""
+
+from __future__ import annotations
+
+# --- the request -----------------------------------------------------------------------------------
+REQUEST_ID = "tracekit.request_id"
+"""On every span of a request: the ID that ``tracekit analyze`` takes."""
+FOREIGN_REQUEST_IDS = (
+    "http.request.header.x-request-id",
+    "http.request.header.x_request_id",
+    "request_id",
+    "correlation_id",
+)
+"""Where other instrumentations keep a request ID; the first one present counts."""
+MILESTONE = "tracekit.milestone"
+"""On a span event: true when the event was made by ``mark()``. The event's name is the milestone."""
+
+# --- the resource ----------------------------------------------------------------------------------
+SERVICE_NAME = "service.name"
+SERVICE_VERSION = "service.version"
+SERVICE_INSTANCE_ID = "service.instance.id"
+LABEL = "tracekit.label"
+"""On the resource: the free label by which ``tracekit compare`` tells runs apart."""
+HOST_ID = "host.id"
+HOST_IP = "host.ip"
+HOST_NAME = "host.name"
+PROCESS_PID = "process.pid"
+DROPPED_SPANS = "tracekit.dropped_spans"
+"""On the resource of a batch: how many spans this process had dropped when the batch was made."""
+
+# --- HTTP, from the semantic conventions -----------------------------------------------------------
+HTTP_METHOD = "http.request.method"
+HTTP_ROUTE = "http.route"
+HTTP_STATUS = "http.response.status_code"
+HTTP_RESEND_COUNT = "http.request.resend_count"
+URL_FULL = "url.full"
+URL_PATH = "url.path"
+URL_SCHEME = "url.scheme"
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"
+PEER_ADDRESS = "network.peer.address"
+PEER_PORT = "network.peer.port"
+PROTOCOL_VERSION = "network.protocol.version"
+ERROR_TYPE = "error.type"
+CODE_FILE = "code.file.path"
+"""Where the call was made: first frame outside installed libraries."""
+CODE_LINE = "code.line.number"
+CODE_FUNCTION = "code.function.name"
+
+# --- connection phases, on a client span -----------------------------------------------------------
+PHASES = ("pool", "dns", "connect", "tls", "send", "wait", "receive")
+"""The phases of an outgoing call, in the order in which they happen."""
+
+
+def phase(name: str) -> str:
+    """Return the attribute that holds phase *name* as an int array ``[start, end]``.
+
+    Both are nanoseconds from the start of the client span. A phase that did not happen is absent;
+    ``connect`` runs from the first address tried to the last one's end.
+    """
+    return f"tracekit.phase.{name}"
+
+
+CLIENT_LIBRARY = "tracekit.client.library"
+"""``httpx``, ``httpx2``, ``urllib3``."""
+CLIENT_FILE = "tracekit.client.file"
+"""Where the client, session or pool was made: first frame outside installed libraries."""
+CLIENT_LINE = "tracekit.client.line"
+CLIENT_FUNCTION = "tracekit.client.function"
+CLIENT_AGE = "tracekit.client.age"
+"""Nanoseconds since the client, session or pool was made, at this call."""
+CLIENT_REQUESTS = "tracekit.client.requests"
+"""How many calls it had served before this one."""
+POOL_DISCARDS = "tracekit.pool.discards"
+"""Connections this pool has thrown away because it was full."""
+CONNECTION_STATE = "tracekit.connection.state"
+"""``new``, ``reused`` or ``joined`` (a multiplexed connection that was still being opened)."""
+CONNECTION_ID = "tracekit.connection.id"
+CONNECTION_USE = "tracekit.connection.use"
+"""This call is the n-th on its connection, from 1."""
+CONNECTION_AGE = "tracekit.connection.age"
+CONNECTION_IDLE = "tracekit.connection.idle"
+"""Nanoseconds since the connection was last used."""
+DNS_HOST = "tracekit.dns.host"
+DNS_ADDRESSES = "tracekit.dns.addresses"
+DNS_ERROR = "tracekit.dns.error"
+ATTEMPT_ADDRESSES = "tracekit.connect.addresses"
+"""Every address tried, in order; the three arrays below run beside it."""
+ATTEMPT_STARTS = "tracekit.connect.starts"
+ATTEMPT_ENDS = "tracekit.connect.ends"
+ATTEMPT_OUTCOMES = "tracekit.connect.outcomes"
+"""``ok``, ``timeout``, ``cancelled``, or the errno's name (``ECONNREFUSED``)."""
+TLS_VERSION = "tls.protocol.version"
+TLS_CIPHER = "tls.cipher"
+TLS_ALPN = "tls.next_protocol"
+TLS_RESUMED = "tls.resumed"
+TLS_SETUP = "tracekit.tls.setup"
+"""Nanoseconds of the tls phase spent before the handshake (loading certificates)."""
+BODY_OF = "tracekit.body_of"
+"""On a late child of a client span that ended at the response's headers: the span id it completes.
+
+The child runs from the headers to the last byte of the body, and the analyzer takes it as the
+``receive`` phase of that span.
+"""
+BODY_BYTES = "http.response.body.size"
+BODY_CHUNKS = "tracekit.body.chunks"
+BODY_FIRST_CHUNK = "tracekit.body.first_chunk"
+"""Nanoseconds from the span's start to the body's first chunk."""
+BODY_LARGEST_GAP = "tracekit.body.largest_gap"
+BODY_COMPLETE = "tracekit.body.complete"
+"""False when the caller left before the last byte."""
+
+# --- a server span ---------------------------------------------------------------------------------
+FIRST_BYTE = "tracekit.first_byte"
+"""Nanoseconds from the request's arrival to the response's headers being handed to the server."""
+REQUEST_ID_REPLACED = "tracekit.request_id.replaced"
+"""True when the caller sent a request ID that tracekit does not accept and replaced."""
