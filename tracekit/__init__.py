@@ -1,0 +1,34 @@
+"""tracekit, the service side: trace a Python service with one line, and never get in its way.
+
+::
+
+    import tracekit
+
+    tracekit.init("stt")
+    app = tracekit.ASGIMiddleware(app)
+"""
+
+from __future__ import annotations
+
+from tracekit.asgi import ASGIMiddleware
+from tracekit.errors import ConfigurationError, TracekitError
+from tracekit.lifecycle import init, shutdown
+from tracekit.propagation import extract, inject
+from tracekit.request import current_request_id, mark, request
+from tracekit.stages import stage
+from tracekit.wsgi import WSGIMiddleware
+
+__all__ = [
+    "ASGIMiddleware",
+    "ConfigurationError",
+    "TracekitError",
+    "WSGIMiddleware",
+    "current_request_id",
+    "extract",
+    "init",
+    "inject",
+    "mark",
+    "request",
+    "shutdown",
+    "stage",
+]

@@ -1,16 +1,16 @@
 """The attribute names that tracekit writes and the analyzer reads.
 
-Names come from the OpenTelemetry semantic conventions wherever those have one; only what they lack
-is ``tracekit.*``. Both sides import this module, and it imports nothing, so that it is the one place
-where a name is spelled.
+Names come from the OpenTelemetry semantic conventions wherever those have one; only what they
+lack is ``tracekit.*``. Both sides import this module, and it imports nothing, so that it is the one
+place where a name is spelled.
 
-All times inside an attribute are integer nanoseconds counted from the start of the span that carries
-it; all durations are integer nanoseconds.
+All times inside an attribute are integer nanoseconds counted from the start of the span that
+carries it; all durations are integer nanoseconds.
 """
 
 from __future__ import annotations
 
-# --- the request -----------------------------------------------------------------------------------
+# --- the request ------------------------------------------------------------------------------
 REQUEST_ID = "tracekit.request_id"
 """On every span of a request: the ID that ``tracekit analyze`` takes."""
 FOREIGN_REQUEST_IDS = (
@@ -21,9 +21,9 @@ FOREIGN_REQUEST_IDS = (
 )
 """Where other instrumentations keep a request ID; the first one present counts."""
 MILESTONE = "tracekit.milestone"
-"""On a span event: true when the event was made by ``mark()``. The event's name is the milestone."""
+"""On a span event: true when ``mark()`` made the event. The event's name is the milestone."""
 
-# --- the resource ----------------------------------------------------------------------------------
+# --- the resource -----------------------------------------------------------------------------
 SERVICE_NAME = "service.name"
 SERVICE_VERSION = "service.version"
 SERVICE_INSTANCE_ID = "service.instance.id"
@@ -36,7 +36,7 @@ PROCESS_PID = "process.pid"
 DROPPED_SPANS = "tracekit.dropped_spans"
 """On the resource of a batch: how many spans this process had dropped when the batch was made."""
 
-# --- HTTP, from the semantic conventions -----------------------------------------------------------
+# --- HTTP, from the semantic conventions ------------------------------------------------------
 HTTP_METHOD = "http.request.method"
 HTTP_ROUTE = "http.route"
 HTTP_STATUS = "http.response.status_code"
@@ -55,7 +55,7 @@ CODE_FILE = "code.file.path"
 CODE_LINE = "code.line.number"
 CODE_FUNCTION = "code.function.name"
 
-# --- connection phases, on a client span -----------------------------------------------------------
+# --- connection phases, on a client span ------------------------------------------------------
 PHASES = ("pool", "dns", "connect", "tls", "send", "wait", "receive")
 """The phases of an outgoing call, in the order in which they happen."""
 
@@ -118,7 +118,7 @@ BODY_LARGEST_GAP = "tracekit.body.largest_gap"
 BODY_COMPLETE = "tracekit.body.complete"
 """False when the caller left before the last byte."""
 
-# --- a server span ---------------------------------------------------------------------------------
+# --- a server span ----------------------------------------------------------------------------
 FIRST_BYTE = "tracekit.first_byte"
 """Nanoseconds from the request's arrival to the response's headers being handed to the server."""
 REQUEST_ID_REPLACED = "tracekit.request_id.replaced"

@@ -1,0 +1,136 @@
+"""``init`` and ``shutdown``: what starts and ends tracekit in a process."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracekit import guard, propagation
+from tracekit.errors import ConfigurationError
+from tracekit.settings import Settings, resolve
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from tracekit.worker import Worker
+
+_logger = logging.getLogger("tracekit")
+_lock = threading.Lock()
+
+
+@dataclass
+class _Process:
+    """What runs in this process; None before ``init`` and after ``shutdown``."""
+
+    settings: Settings | None = None
+    worker: Worker | None = None
+
+
+_process = _Process()
+
+
+def init(
+    service: str | None = None,
+    *,
+    version: str | None = None,
+    label: str | None = None,
+    endpoint: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    clients: bool = True,
+) -> None:
+    """Start tracing this process as *service*.
+
+    Call it once at start, before the HTTP clients are made. What is not given comes from
+    ``TRACEKIT_*``, then ``OTEL_*``, then defaults. Without an *endpoint* (the base URL of an
+    OTLP/HTTP collector) spans go to the spool folder, where ``tracekit analyze`` finds them.
+    *label* tells runs apart in ``tracekit compare``. ``clients=False`` leaves HTTP clients alone.
+
+    Calling it again with the same settings changes nothing. A TracerProvider that is already set is
+    joined, not replaced. Raises ConfigurationError for a setting that cannot work; nothing raises
+    afterwards.
+    """
+    settings = resolve(
+        os.environ,
+        service=service,
+        version=version,
+        label=label,
+        endpoint=endpoint,
+        headers=headers,
+        clients=clients,
+    )
+    with _lock:
+        if _process.settings is None:
+            _start(settings)
+        elif _process.settings != settings:
+            _logger.warning(
+                "tracekit.init() was called again with other settings: the first ones stay. "
+                "Call tracekit.shutdown() before to change them"
+            )
+
+
+def _start(settings: Settings) -> None:
+    if not settings.disabled:
+        _check_spool(settings)
+        # Imported here, so that `import tracekit` costs a command none of the SDK's 50 ms.
+        from tracekit import provider
+
+        tracer_provider, _process.worker = provider.start(settings)
+        atexit.register(shutdown)
+        if settings.clients:
+            _install_clients(tracer_provider)
+    propagation.install()
+    _process.settings = settings
+
+
+def _check_spool(settings: Settings) -> None:
+    # With an endpoint the spool is only the fallback, and a read-only disk is a usual container.
+    if settings.endpoint is not None:
+        return
+    try:
+        settings.spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=settings.spool):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"the spool folder {settings.spool} cannot be written ({error.strerror}): set "
+            "TRACEKIT_HOME to a folder that can, or TRACEKIT_ENDPOINT to a collector's URL"
+        ) from error
+
+
+def _install_clients(tracer_provider: TracerProvider) -> None:
+    try:
+        from tracekit import clients
+
+        clients.install(tracer_provider)
+    except Exception as error:
+        guard.fault("clients.install", error)
+
+
+def flush(timeout: float = 5.0) -> bool:
+    """Send what waits; return whether that was done within *timeout* seconds. Never raises."""
+    worker = _process.worker
+    return worker is None or worker.flush(timeout)
+
+
+def shutdown(timeout: float = 5.0) -> bool:
+    """Send what waits and stop; return whether it was delivered within *timeout* seconds.
+
+    It returns in time whatever the collector does; what it does not take goes to the spool. It runs
+    by itself when the interpreter exits. Never raises; without ``init`` it does nothing.
+    """
+    try:
+        with _lock:
+            worker, _process.worker, _process.settings = _process.worker, None, None
+        if worker is None:
+            return True
+        atexit.unregister(shutdown)
+        return worker.shutdown(timeout)
+    except Exception as error:
+        guard.fault("shutdown", error)
+        return False

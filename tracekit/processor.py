@@ -1,0 +1,46 @@
+"""The span processor: it names the request on every span and hands finished ones to the worker."""
+
+from __future__ import annotations
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+
+from tracekit import attributes, guard
+from tracekit.request import request_in
+from tracekit.worker import Worker
+
+SHUTDOWN_SECONDS = 5.0
+
+
+def name_request(span: Span, parent_context: Context | None) -> None:
+    """Put the ID of the request in *parent_context* on *span*. Never raises."""
+    try:
+        request = request_in(parent_context)
+        if request is not None:
+            span.set_attribute(attributes.REQUEST_ID, request.request_id)
+    except Exception as error:
+        guard.fault("processor.start", error)
+
+
+class RequestProcessor(SpanProcessor):
+    """Hands every finished, sampled span to *worker*."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        name_request(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        try:
+            context = span.context
+            if context is not None and context.trace_flags.sampled:
+                self._worker.put(span)
+        except Exception as error:
+            guard.fault("processor.end", error)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._worker.flush(timeout_millis / 1000)
+
+    def shutdown(self) -> None:
+        self._worker.shutdown(SHUTDOWN_SECONDS)

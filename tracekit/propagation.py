@@ -1,0 +1,178 @@
+"""Carry a request across a process border: W3C trace context and the request ID, together."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any
+
+from opentelemetry import propagate
+from opentelemetry.context import Context, get_current
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import (
+    CarrierT,
+    Getter,
+    Setter,
+    TextMapPropagator,
+    default_getter,
+    default_setter,
+)
+
+from tracekit import guard
+from tracekit.request import RequestContext, in_context, request_in
+from tracekit.request_id import HEADER, choose
+
+Headers = dict[str, list[str]]
+"""Lower-case names, each with all its values in order."""
+
+_FIELD = HEADER.lower()
+
+
+class RequestIdPropagator(TextMapPropagator):
+    """Writes and reads ``X-Request-ID``; ``init`` adds it to the global propagator."""
+
+    def inject(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        setter: Setter[CarrierT] = default_setter,
+    ) -> None:
+        """Write the ID of the request in *context* into *carrier*."""
+        request = request_in(context)
+        if request is not None:
+            setter.set(carrier, HEADER, request.request_id)
+
+    def extract(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        getter: Getter[CarrierT] = default_getter,
+    ) -> Context:
+        """Return *context* with the request that *carrier* names, if it names one."""
+        base = Context() if context is None else context
+        values = getter.get(carrier, _FIELD)
+        if not values:
+            return base
+        chosen, replaced = choose(",".join(values))
+        return in_context(RequestContext(chosen, replaced=replaced), base)
+
+    @property
+    def fields(self) -> set[str]:
+        """The header that ``inject`` writes."""
+        return {_FIELD}
+
+
+class _HeadersGetter(Getter[Headers]):
+    def get(self, carrier: Headers, key: str) -> list[str] | None:
+        return carrier.get(key.lower())
+
+    def keys(self, carrier: Headers) -> list[str]:
+        return list(carrier)
+
+
+_GETTER = _HeadersGetter()
+_REQUEST_ID = RequestIdPropagator()
+
+
+class _WithRequestId(CompositePropagator):
+    """The host's propagator and ours; a class of its own so that a second init can see it.
+
+    FastAPI's own telemetry reads a request's headers once more, inside our server span. It gets the
+    context that is already there, or its spans would leave the request for a trace of their own.
+    """
+
+    def extract(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        getter: Getter[CarrierT] = default_getter,
+    ) -> Context:
+        """Return the context that *carrier* continues; the current one if it began this request."""
+        request = request_in(None) if context is None else None
+        if request is not None and _arrived_with(request, carrier, getter):
+            return get_current()
+        return super().extract(carrier, context, getter)
+
+
+def _arrived_with(request: RequestContext, carrier: CarrierT, getter: Getter[CarrierT]) -> bool:
+    arrival = request.arrival
+    return bool(arrival) and all(
+        list(getter.get(carrier, name) or ()) == list(arrival.get(name, ()))
+        for name in ("host", "traceparent", _FIELD)
+    )
+
+
+def install() -> None:
+    """Add the request ID to the global propagator, keeping what is there. Twice is once."""
+    existing = propagate.get_global_textmap()
+    if not isinstance(existing, _WithRequestId):
+        propagate.set_global_textmap(_WithRequestId([existing, _REQUEST_ID]))
+
+
+@functools.lru_cache(maxsize=4)
+def _fields(propagator: TextMapPropagator) -> frozenset[str]:
+    return frozenset(field.lower() for field in propagator.fields) | {_FIELD, "host"}
+
+
+def wanted_headers() -> frozenset[str]:
+    """Return the lower-case names of the headers that continue a request or tell it from others."""
+    return _fields(propagate.get_global_textmap())
+
+
+def remote_context(headers: Headers) -> Context:
+    """Return the context of the trace that *headers* continue; an empty one where there is none.
+
+    The request ID is not looked at: the caller has to answer for the one it was given. With two
+    ``traceparent`` headers neither can be trusted, so a new trace begins (W3C). Never raises.
+    """
+    if headers.keys() <= {"host", _FIELD}:
+        return Context()
+    left_out = {_FIELD}
+    if len(headers.get("traceparent", ())) > 1:
+        left_out |= {"traceparent", "tracestate"}
+    headers = {name: values for name, values in headers.items() if name not in left_out}
+    try:
+        return propagate.get_global_textmap().extract(headers, Context(), getter=_GETTER)
+    except Exception as error:
+        guard.fault("propagation.extract", error)
+        return Context()
+
+
+def inject(carrier: MutableMapping[str, str], context: Context | None = None) -> None:
+    """Write the current trace and request ID into *carrier*, as string keys and values.
+
+    Use it before a message leaves through a queue, a websocket or a subprocess (its environment or
+    its arguments as JSON); the other side calls ``extract``. Never raises.
+    """
+    try:
+        propagate.inject(carrier, context)
+        _REQUEST_ID.inject(carrier, context)
+    except Exception as error:
+        guard.fault("inject", error)
+
+
+def extract(carrier: Mapping[Any, Any] | Iterable[tuple[Any, Any]]) -> Context:
+    """Return the OpenTelemetry Context that ``inject`` wrote into *carrier*.
+
+    Keys match in any case; names and values may be ``str`` or ``bytes``, as a mapping or as pairs.
+    Give the result to ``request(..., context=)``. Anything unusable gives an empty Context; never
+    raises.
+    """
+    try:
+        headers = _headers(carrier)
+        return _REQUEST_ID.extract(headers, remote_context(headers), _GETTER)
+    except Exception as error:
+        guard.fault("extract", error)
+        return Context()
+
+
+def _headers(carrier: Mapping[Any, Any] | Iterable[tuple[Any, Any]]) -> Headers:
+    headers: Headers = {}
+    for name, value in carrier.items() if isinstance(carrier, Mapping) else carrier:
+        values = value if isinstance(value, (list, tuple)) else [value]
+        headers.setdefault(_text(name).lower(), []).extend(map(_text, values))
+    return headers
+
+
+def _text(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)

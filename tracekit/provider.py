@@ -1,0 +1,70 @@
+"""The SDK side of ``init``: join the host's TracerProvider, or make one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+from tracekit import attributes, ids, otlp, resource
+from tracekit.errors import ConfigurationError
+from tracekit.exporters import make_exporter
+from tracekit.processor import RequestProcessor
+from tracekit.settings import DEFAULT_SERVICE, Settings
+from tracekit.worker import Worker
+
+
+class TimeOrderedIds(IdGenerator):
+    """Trace ids that begin with the time, for providers that tracekit makes."""
+
+    def generate_trace_id(self) -> int:
+        return ids.new_trace_id()
+
+    def generate_span_id(self) -> int:
+        return ids.new_span_id()
+
+    def is_trace_id_random(self) -> bool:
+        return True
+
+
+def start(settings: Settings) -> tuple[TracerProvider, Worker]:
+    """Add tracekit's processor to the global provider; return both.
+
+    Where the host has set a provider, it keeps its resource, sampler, ids and processors.
+    """
+    provider = _existing() or _new(settings)
+    worker = Worker(make_exporter(settings), functools.partial(_encode, settings))
+    provider.add_span_processor(RequestProcessor(worker))
+    return provider, worker
+
+
+def _existing() -> TracerProvider | None:
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        return provider
+    if isinstance(provider, trace.ProxyTracerProvider):
+        return None
+    raise ConfigurationError(
+        f"the global TracerProvider, a {type(provider).__name__}, takes no span processors: "
+        "set one of opentelemetry-sdk, or call tracekit.init() before anything sets one"
+    )
+
+
+def _new(settings: Settings) -> TracerProvider:
+    # The sampler and the span limits come from OTEL_* by the SDK's own rules.
+    named = resource.chosen(settings)
+    described = Resource.create(named)
+    if str(described.attributes[attributes.SERVICE_NAME]).startswith(f"{DEFAULT_SERVICE}:"):
+        described = described.merge(Resource({attributes.SERVICE_NAME: DEFAULT_SERVICE}))
+    provider = TracerProvider(resource=described, id_generator=TimeOrderedIds())
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def _encode(settings: Settings, spans: Sequence[ReadableSpan], dropped: int) -> tuple[bytes, int]:
+    extra = {attributes.DROPPED_SPANS: dropped} if dropped else {}
+    return otlp.encode(spans, lambda theirs: {**resource.describe(theirs, settings), **extra})

@@ -1,0 +1,121 @@
+"""A span that is current inside a ``with`` block or a function: what stage and request share."""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextvars import Token
+from types import TracebackType
+from typing import Any, TypeVar
+
+from opentelemetry import trace
+from opentelemetry.context import Context, attach, get_current
+from opentelemetry.trace import INVALID_SPAN, Span, StatusCode, Tracer
+
+from tracekit import attributes, clock, guard
+from tracekit.decorate import decorate
+
+__all__ = ["SpanScope", "attach", "finish", "get_current", "leave", "tracer"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@functools.cache
+def tracer() -> Tracer:
+    """Return the tracer of every span that tracekit makes; it follows a provider set later."""
+    return trace.get_tracer("tracekit")
+
+
+def leave(token: Token[Context]) -> None:
+    """Restore the context that was current before ``attach`` returned *token*.
+
+    OpenTelemetry's own ``detach`` logs a traceback when a block is left in another context than it
+    was entered in, which async generators closed by the garbage collector do. We only count it.
+    """
+    try:
+        token.var.reset(token)
+    except (ValueError, RuntimeError):
+        guard.count("context.left_elsewhere")
+
+
+def record(span: Span, error: BaseException) -> None:
+    """Write *error* on *span*; a cancellation or an exit is named but is no failure."""
+    span.set_attribute(attributes.ERROR_TYPE, type(error).__qualname__)
+    if isinstance(error, Exception):
+        span.record_exception(error)
+        span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+
+
+def finish(span: Span, error: BaseException | None) -> None:
+    """End *span* now, with *error* on it if there is one. Never raises."""
+    try:
+        if error is not None and span.is_recording():
+            record(span, error)
+    except Exception as fault:
+        guard.fault("span.record", fault)
+    try:
+        span.end(clock.now())
+    except Exception as fault:
+        guard.fault("span.end", fault)
+
+
+class SpanScope(ABC):
+    """A context manager that is a decorator too; subclasses say which span it opens.
+
+    One instance serves one ``with`` block at a time. As a decorator it opens a fresh instance for
+    every call, so a decorated function may run concurrently and recursively.
+    """
+
+    def __init__(self) -> None:
+        self._span: Span = INVALID_SPAN
+        self.context: Context | None = None
+        self._token: Token[Context] | None = None
+
+    @abstractmethod
+    def fresh(self) -> SpanScope:
+        """Return an unopened scope with the same settings."""
+
+    @abstractmethod
+    def _start(self) -> tuple[Span, Context]:
+        """Start the span; return it and the context in which it is current."""
+
+    def open(self) -> None:
+        """Start the span without making it current. Never raises."""
+        try:
+            self._span, self.context = self._start()
+        except Exception as error:
+            guard.fault("span.start", error)
+
+    def enter(self) -> None:
+        """Make the span current."""
+        if self.context is not None:
+            self._token = attach(self.context)
+
+    def leave(self) -> None:
+        """Make the span no longer current; it stays open."""
+        if self._token is not None:
+            token, self._token = self._token, None
+            leave(token)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the span. Never raises; closing again changes nothing."""
+        span, self._span, self.context = self._span, INVALID_SPAN, None
+        finish(span, error)
+
+    def __enter__(self) -> Any:
+        self.open()
+        self.enter()
+        return self._span
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.leave()
+        self.close(error)
+
+    def __call__(self, function: Function) -> Function:
+        return decorate(function, self.fresh)
