@@ -12,7 +12,7 @@
         ├── NewerStore        written by a newer tracekit
         └── StoreBusy         another process holds it and does not answer
 
-The command line maps the whole tree to ``tracekit: <message>`` on stderr at one place, ``cli.main``.
+``cli.main`` is the one place that turns the tree into ``tracekit: <message>`` on stderr.
 """
 
 from __future__ import annotations

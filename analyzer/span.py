@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Union
+from typing import TypeAlias
 
-AttributeValue = Union[
-    str, bool, int, float, None, Sequence["AttributeValue"], Mapping[str, "AttributeValue"]
-]
+AttributeValue: TypeAlias = (
+    "str | bool | int | float | Sequence[AttributeValue] | Mapping[str, AttributeValue] | None"
+)
 """What an OTLP AnyValue becomes; bytes arrive as base64 text."""
 Attributes = Mapping[str, AttributeValue]
 

@@ -1,0 +1,194 @@
+"""Requests in a store: name one, list them, load one's spans. All that the analysis asks for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from analyzer.errors import AmbiguousRequest, NoSuchRequest
+from analyzer.span import Span
+from analyzer.store import Store
+from analyzer.store.rows import to_span
+
+SHORTEST = 4
+"""Fewest characters that may stand for a longer ID."""
+SHORT_FORM = 8
+SHOWN_WHOLE = 20
+WHOLE = (0, 1)
+"""What find_requests.sql calls a fit with all of a request ID or a trace ID."""
+CANDIDATES = 5
+"""How many IDs a message lists."""
+
+
+@dataclass(frozen=True)
+class RequestRow:
+    """One line of ``tracekit list``.
+
+    *request_id* is the key that `load` takes: the request ID, or the trace ID where there is none.
+    *connection_ns* is what pool waits, DNS, connects and TLS add up to, over all its calls.
+    """
+
+    request_id: str
+    trace_id: str
+    start_ns: int
+    service: str
+    name: str
+    duration_ns: int
+    connection_ns: int
+    status: int | None
+    error: bool
+    services: tuple[str, ...]
+    spans: int
+    label: str | None
+    version: str | None
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """How one service's calls to one target got their connections, over the whole store.
+
+    *failed_attempts* counts, by address, the calls that tried it in vain.
+    """
+
+    calls: int
+    new: int
+    reused: int
+    unknown: int
+    failed_attempts: Mapping[str, int]
+
+
+def short_id(key: str) -> str:
+    """Return the form of a request's key to show in a narrow place; `resolve` takes it back.
+
+    Generated IDs begin with the time, the same for all requests of a minute, and end in random
+    digits: their last 8 characters are shown. Short IDs are shown whole.
+    """
+    if len(key) <= SHOWN_WHOLE:
+        return key
+    return key[-SHORT_FORM:]
+
+
+def resolve(store: Store, text: str) -> str:
+    """Return the key of the request that *text* means, for `load`.
+
+    *text* is a request ID, a trace ID, at least 4 characters that begin (or, failing that, end) the
+    ID of just one request, ``latest`` or ``slowest``. Raises NoSuchRequest or AmbiguousRequest.
+    """
+    if text in ("latest", "slowest"):
+        return _extreme(store, text)
+    rows = store.query("find_requests", text=text, most=CANDIDATES)
+    if rows and rows[0]["how"] in WHOLE:
+        # A trace may carry several request IDs: the outermost comes first.
+        return str(rows[0]["request"])
+    if len(text) < SHORTEST:
+        raise NoSuchRequest(
+            f'"{text}" is too short: give at least {SHORTEST} characters of the ID.'
+        )
+    if not rows:
+        raise NoSuchRequest(_unknown(store, text))
+    if len(rows) > 1:
+        fits = f"fits {rows[0]['fits']} requests: {_listed(rows)}"
+        raise AmbiguousRequest(f'"{text}" {fits}. Give more of it.')
+    return str(rows[0]["request"])
+
+
+def load(store: Store, key: str) -> list[Span]:
+    """Return every span of the request in the order of arrival, duplicates included (R0).
+
+    That is each span with the request ID *key*, and all spans of those spans' traces; for a trace
+    without any request ID *key* is its trace ID.
+    """
+    return [to_span(row) for row in store.query("load_spans", request=key)]
+
+
+def recent(
+    store: Store,
+    *,
+    since_ns: int | None = None,
+    until_ns: int | None = None,
+    service: str | None = None,
+    min_duration_ns: int | None = None,
+    errors: bool = False,
+    label: str | None = None,
+    version: str | None = None,
+    limit: int | None = 20,
+) -> list[RequestRow]:
+    """Return the requests that pass every filter, newest first; times are Unix nanoseconds.
+
+    *since_ns* counts as inside, *until_ns* as outside; *service* is any that took part; *label* and
+    *version* are those of the root's service; *limit* None returns all.
+    """
+    rows = store.query(
+        "recent_requests",
+        since_ns=since_ns,
+        until_ns=until_ns,
+        service=service,
+        min_duration_ns=min_duration_ns,
+        errors=errors,
+        label=label,
+        version=version,
+        most=limit,
+    )
+    return [_request_row(row) for row in rows]
+
+
+def reuse_history(store: Store, client: str, target: str) -> Reuse:
+    """Return how service *client* got its connections to *target* (``address:port``)."""
+    (row,) = store.query("reuse_history", client=client, target=target)
+    failed = store.query("failed_attempts", client=client, target=target)
+    return Reuse(
+        calls=row["calls"],
+        new=row["new"],
+        reused=row["reused"],
+        unknown=row["calls"] - row["new"] - row["reused"],
+        failed_attempts={entry["address"]: entry["calls"] for entry in failed},
+    )
+
+
+def _request_row(row: Mapping[str, Any]) -> RequestRow:
+    values = dict(row)
+    return RequestRow(
+        request_id=values.pop("request"), services=tuple(values.pop("services")), **values
+    )
+
+
+def _extreme(store: Store, which: str) -> str:
+    name, params = {
+        "latest": ("request_ids", {"most": 1}),
+        "slowest": ("slowest_request", {}),
+    }[which]
+    rows = store.query(name, **params)
+    if not rows:
+        raise NoSuchRequest(f"no requests in {store.name} yet.")
+    return str(rows[0]["request"])
+
+
+def _unknown(store: Store, text: str) -> str:
+    ids = [str(row["request"]) for row in store.query("request_ids", most=10_000)]
+    near = difflib.get_close_matches(text, [short_id(i) for i in ids], CANDIDATES, 0.3)
+    near = near or difflib.get_close_matches(text, ids, CANDIDATES, 0.3)
+    hint = f" Nearest: {', '.join(near)}." if near else ""
+    return f'no request "{text}" in {store.name} ({_extent(store)}).{hint}'
+
+
+def _extent(store: Store) -> str:
+    (row,) = store.query("extent")
+    if not row["requests"]:
+        return "0 requests"
+    first, last = (_local(row[edge]) for edge in ("first_ns", "last_ns"))
+    form = "%H:%M" if first.date() == last.date() == datetime.now().date() else "%Y-%m-%d %H:%M"
+    return f"{row['requests']} requests, {first:{form}}–{last:{form}}"
+
+
+def _local(unix_ns: int) -> datetime:
+    return datetime.fromtimestamp(unix_ns / 1e9)
+
+
+def _listed(rows: list[dict[str, Any]]) -> str:
+    ids = [str(row["request"]) for row in rows]
+    short = [short_id(key) for key in ids]
+    shown = short if len(set(short)) == len(short) else ids
+    return ", ".join(shown) + (", …" if rows[0]["fits"] > len(rows) else "")

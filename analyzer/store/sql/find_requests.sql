@@ -1,0 +1,27 @@
+-- Requests whose ID, or one of whose traces' IDs, fits the text; only those that fit it best.
+-- how: 0 the whole ID, 1 the whole trace ID, 2 its beginning, 3 its end.
+-- Newest first, by the first span that carries the ID itself; but of a trace with several request
+-- IDs the outermost first.
+WITH fitting AS (
+    SELECT
+        request,
+        CASE
+            WHEN request = $text THEN 0
+            WHEN trace_id = lower($text) THEN 1
+            WHEN starts_with(lower(request), lower($text)) OR starts_with(trace_id, lower($text))
+                THEN 2
+            WHEN ends_with(lower(request), lower($text)) OR ends_with(trace_id, lower($text))
+                THEN 3
+        END AS how,
+        CASE WHEN request_id IS NULL OR request_id = request THEN start_ns END AS own_start_ns
+    FROM request_spans
+)
+SELECT request, min(how) AS how, count(*) OVER () AS fits
+FROM fitting
+WHERE how = (SELECT min(how) FROM fitting)
+GROUP BY request
+ORDER BY
+    CASE WHEN min(how) = 1 THEN min(own_start_ns) END,
+    min(own_start_ns) DESC,
+    request
+LIMIT $most;

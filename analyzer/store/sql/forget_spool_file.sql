@@ -1,0 +1,1 @@
+DELETE FROM spool_files WHERE path = $path;

@@ -1,0 +1,1 @@
+SELECT version, written_by FROM tracekit_schema;

@@ -1,0 +1,1 @@
+INSERT OR REPLACE INTO spool_files VALUES ($path, $read_to);

@@ -1,0 +1,1 @@
+SELECT path, read_to FROM spool_files;

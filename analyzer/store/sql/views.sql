@@ -1,0 +1,103 @@
+-- One row for every span of every request, each span once: the spans that carry the request's ID
+-- and all spans of their traces. A trace without any request ID is a request under its trace ID.
+CREATE OR REPLACE VIEW request_spans AS
+WITH keyed AS (
+    SELECT DISTINCT trace_id, request_id AS request FROM spans WHERE request_id IS NOT NULL
+)
+SELECT coalesce(keyed.request, spans.trace_id) AS request, spans.*
+FROM spans
+LEFT JOIN keyed ON keyed.trace_id = spans.trace_id
+QUALIFY row_number() OVER (
+    PARTITION BY coalesce(keyed.request, spans.trace_id), spans.trace_id, span_id, kind ORDER BY seq
+) = 1;
+
+-- One row for every request. With one root its duration is the request's, else the time from the
+-- first start to the last end (R1). A service that received a trace but no request ID gave its part
+-- an ID of its own; that part is no request beside the one that its trace's root belongs to.
+CREATE OR REPLACE VIEW requests AS
+WITH services AS (
+    SELECT
+        request,
+        service,
+        min(start_ns) AS start_ns,
+        max(start_ns + duration_ns) AS end_ns,
+        count(*) FILTER (WHERE parent_span_id IS NULL) AS roots,
+        count(*) AS spans,
+        sum(coalesce(pool_wait_ns, 0) + coalesce(dns_ns, 0) + coalesce(connect_ns, 0)
+            + coalesce(tls_ns, 0)) AS connection_ns,
+        arg_min(
+            {
+                'request_id': request_id, 'is_root': parent_span_id IS NULL,
+                'trace_id': trace_id, 'service': service, 'version': service_version,
+                'label': label, 'name': display_name, 'http_status': http_status,
+                'status': status, 'duration_ns': duration_ns
+            },
+            row(parent_span_id IS NOT NULL, start_ns, -duration_ns, seq)
+        ) AS root,
+        min(row(parent_span_id IS NOT NULL, start_ns, -duration_ns, seq)) AS rank
+    FROM request_spans
+    GROUP BY request, service
+),
+totals AS (
+    SELECT
+        request,
+        min(start_ns) AS start_ns,
+        max(end_ns) - min(start_ns) AS extent_ns,
+        sum(roots) AS roots,
+        sum(spans)::BIGINT AS spans,
+        sum(connection_ns)::BIGINT AS connection_ns,
+        list(service ORDER BY start_ns, service) AS services,
+        arg_min(root, rank) AS root
+    FROM services
+    GROUP BY request
+)
+SELECT
+    request,
+    root.trace_id AS trace_id,
+    start_ns,
+    CASE WHEN roots = 1 THEN root.duration_ns ELSE extent_ns END AS duration_ns,
+    connection_ns,
+    root.service AS service,
+    root.name AS name,
+    root.http_status AS status,
+    root.status = 'error' OR coalesce(root.http_status >= 500, false) AS error,
+    services,
+    spans,
+    root.label AS label,
+    root.version AS version
+FROM totals
+WHERE NOT (root.is_root AND coalesce(root.request_id <> request, false));
+
+-- The spans as a person reads them: timestamps and milliseconds.
+CREATE OR REPLACE VIEW spans_ms AS
+SELECT
+    make_timestamp(start_ns // 1000) AS start,
+    request_id,
+    service,
+    name,
+    kind,
+    duration_ns / 1e6 AS ms,
+    status,
+    http_method,
+    http_route,
+    http_status,
+    peer,
+    connection_state,
+    pool_wait_ns / 1e6 AS pool_wait_ms,
+    dns_ns / 1e6 AS dns_ms,
+    connect_ns / 1e6 AS connect_ms,
+    tls_ns / 1e6 AS tls_ms,
+    send_ns / 1e6 AS send_ms,
+    wait_ns / 1e6 AS wait_ms,
+    receive_ns / 1e6 AS receive_ms,
+    label,
+    service_version,
+    host,
+    trace_id,
+    span_id,
+    parent_span_id,
+    attributes,
+    resource,
+    events,
+    links
+FROM spans;

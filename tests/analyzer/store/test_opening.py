@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+from store_building import span
+
+from analyzer.errors import NewerStore, NotAStore, StoreBusy, StoreError
+from analyzer.store import open_store, opening
+
+HOLD = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACEKIT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TRACEKIT_STORE", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "some.duckdb"
+
+
+@pytest.fixture
+def filled(path):
+    with open_store(path, create=True) as store:
+        store.insert([span(1)])
+    return path
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def refusal(path: Path, kind: type[StoreError] = NotAStore) -> str:
+    """Open what cannot be opened; return the message, having seen that the file is unchanged."""
+    before = digest(path)
+    with pytest.raises(kind) as caught:
+        open_store(path, create=True)
+    assert digest(path) == before
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "Nothing was changed" in message
+    return message
+
+
+def test_what_was_stored_is_there_when_opened_again(filled):
+    with open_store(filled) as store:
+        assert store.query("extent")[0]["spans"] == 1
+
+
+def test_a_file_says_which_duckdb_reads_it(filled):
+    with duckdb.connect(str(filled)) as connection:
+        row = connection.execute("SELECT version, minimal_duckdb FROM tracekit_schema").fetchone()
+        (tags,) = connection.execute(
+            "SELECT tags FROM duckdb_databases() WHERE path IS NOT NULL"
+        ).fetchone()
+
+    assert row == (1, "1.5.0")
+    assert tags["storage_version"].startswith("v1.5")
+
+
+def test_a_path_that_does_not_exist_is_named_and_not_made(path):
+    with pytest.raises(StoreError, match=r"there is no store .*some\.duckdb"):
+        open_store(path)
+
+    assert not path.exists()
+
+
+def test_without_any_trace_the_default_store_says_what_to_do(home):
+    with pytest.raises(StoreError, match="tracekit demo"):
+        open_store()
+
+    assert not home.exists()
+
+
+def test_tracekit_store_is_the_default(path, monkeypatch):
+    monkeypatch.setenv("TRACEKIT_STORE", str(path))
+
+    open_store(create=True).close()
+
+    assert path.exists()
+
+
+def test_a_folder_is_no_store(tmp_path):
+    with pytest.raises(NotAStore, match="is a folder"):
+        open_store(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"hello", b"SQLite format 3\0" * 1000, b"\0" * 40_000])
+def test_a_foreign_file_is_left_as_it_was(path, content):
+    path.write_bytes(content)
+
+    assert "is not a tracekit store" in refusal(path)
+
+
+def test_a_foreign_database_is_left_as_it_was(path):
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE mine AS SELECT 42 AS answer")
+
+    assert 'no table "spans"' in refusal(path)
+
+
+def test_an_empty_file_is_no_store_but_may_become_one(path):
+    path.touch()
+
+    with pytest.raises(NotAStore, match="is empty"):
+        open_store(path)
+    assert path.stat().st_size == 0
+    with open_store(path, create=True) as store:
+        assert store.query("extent")[0]["spans"] == 0
+
+
+@pytest.mark.parametrize(("start", "end"), [(12, 4096), (4096, 12288), (12288, 40000)])
+def test_a_damaged_file_is_left_as_it_was(filled, start, end):
+    content = bytearray(filled.read_bytes())
+    content[start:end] = bytes(byte ^ 0x5A for byte in content[start:end])
+    filled.write_bytes(content)
+
+    assert "cannot be read as a store" in refusal(filled)
+
+
+def test_a_cut_off_file_is_left_as_it_was(filled):
+    filled.write_bytes(filled.read_bytes()[:20_000])
+
+    refusal(filled)
+
+
+def test_a_file_of_a_newer_tracekit_says_so(filled):
+    with duckdb.connect(str(filled)) as connection:
+        connection.execute("UPDATE tracekit_schema SET version = 99, written_by = 'tracekit 9.0'")
+
+    assert "written by tracekit 9.0 (schema 99)" in refusal(filled, NewerStore)
+
+
+def test_a_file_of_an_older_schema_says_why_not(filled):
+    with duckdb.connect(str(filled)) as connection:
+        connection.execute("UPDATE tracekit_schema SET version = 0")
+
+    assert "schema 0" in refusal(filled, StoreError)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_says_so(filled):
+    filled.chmod(0)
+
+    with pytest.raises(StoreError, match="Permission denied"):
+        open_store(filled)
+
+
+@pytest.fixture
+def holder(filled):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(filled)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.communicate("\n", timeout=20)
+
+
+def test_a_file_that_another_process_holds_says_so(filled, holder, monkeypatch):
+    monkeypatch.setattr(opening, "PATIENCE", 0.1)
+
+    with pytest.raises(StoreBusy, match="in use by another process"):
+        open_store(filled)
+
+
+def test_a_file_is_had_as_soon_as_the_other_process_ends(filled, holder):
+    opened = threading.Event()
+
+    def read() -> None:
+        with open_store(filled) as store:
+            assert store.query("extent")[0]["spans"] == 1
+        opened.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    holder.stdin.write("\n")
+    holder.stdin.flush()
+    reader.join(20)
+
+    assert opened.is_set()
+
+
+def test_a_leftover_owner_file_does_not_bar_the_store(filled):
+    leftover = filled.with_name(filled.name + ".collector")
+    leftover.write_text(json.dumps({"url": "http://127.0.0.1:9", "pid": os.getpid()}))
+
+    with open_store(filled) as store:
+        assert store.query("extent")[0]["spans"] == 1
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"url": 1}', '{"url": "x", "pid": 1e99}'])
+def test_a_damaged_owner_file_does_not_bar_the_store(filled, content):
+    filled.with_name(filled.name + ".collector").write_text(content)
+
+    with open_store(filled) as store:
+        assert store.query("extent")[0]["spans"] == 1

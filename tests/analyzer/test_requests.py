@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import pytest
+from store_building import START, span
+
+from analyzer.errors import AmbiguousRequest, NoSuchRequest
+from analyzer.requests import load, recent, resolve, reuse_history, short_id
+from analyzer.span import Kind, Status
+from analyzer.store import open_store
+
+# Two UUIDv7 of one minute: the first eight characters are the same.
+FIRST = "0198c0de-1111-7000-8000-00005961b2a5"
+SECOND = "0198c0de-2222-7000-8000-00004b7cf7eb"
+TRACES = [f"{number:x}" * 32 for number in range(10, 16)]
+
+
+@pytest.fixture
+def store(tmp_path):
+    with open_store(tmp_path / "t.duckdb", create=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def filled(store):
+    store.insert(
+        [
+            span(1, request_id=FIRST, trace_id=TRACES[0], end_ns=START + 9_000_000),
+            span(2, request_id=SECOND, trace_id=TRACES[1]),
+            span(3, trace_id=TRACES[2]),
+        ]
+    )
+    return store
+
+
+def ids(spans) -> list[str]:
+    return [found.span_id[-1] for found in spans]
+
+
+def test_a_request_is_all_spans_with_its_id_and_all_spans_of_their_traces(store):
+    store.insert(
+        [
+            span(1, request_id="r-1", trace_id=TRACES[0]),
+            span(2, trace_id=TRACES[0]),  # a service that passed on only traceparent
+            span(3, request_id="r-1", trace_id=TRACES[1]),  # one that passed on only the request ID
+            span(4, trace_id=TRACES[1]),
+            span(5, request_id="r-2", trace_id=TRACES[2]),
+        ]
+    )
+
+    assert ids(load(store, "r-1")) == ["1", "2", "3", "4"]
+
+
+def test_a_trace_without_a_request_id_is_a_request_under_its_trace_id(filled):
+    assert resolve(filled, TRACES[2].upper()) == TRACES[2]
+    assert ids(load(filled, TRACES[2])) == ["3"]
+
+
+def test_a_span_sent_twice_in_different_bodies_is_loaded_twice_and_counted_once(store):
+    store.insert([span(1)], "one")
+    store.insert([span(1)], "other")
+
+    assert ids(load(store, span(1).trace_id)) == ["1", "1"]
+    assert recent(store)[0].spans == 1
+
+
+@pytest.mark.parametrize(
+    "text", [FIRST, FIRST.upper(), TRACES[0], "0198c0de-11", "5961b2a5", "61B2A5", "aaaa"]
+)
+def test_a_request_is_known_by_its_id_its_trace_and_what_begins_or_ends_them(filled, text):
+    assert resolve(filled, text) == FIRST
+
+
+def test_what_list_shows_is_accepted(filled):
+    assert [resolve(filled, short_id(key)) for key in (FIRST, SECOND, TRACES[2])] == [
+        FIRST,
+        SECOND,
+        TRACES[2],
+    ]
+    assert short_id(FIRST) == "5961b2a5"
+    assert short_id("order-17") == "order-17"
+
+
+def test_a_beginning_counts_before_an_end(store):
+    store.insert(
+        [
+            span(1, request_id="abcd-1", trace_id=TRACES[0]),
+            span(2, request_id="1-abcd", trace_id=TRACES[1]),
+        ]
+    )
+
+    assert resolve(store, "abcd") == "abcd-1"
+
+
+def test_a_trace_with_two_request_ids_means_the_outer_one(store):
+    store.insert([span(2, request_id="inner"), span(1, request_id="outer")])
+
+    assert resolve(store, span(1).trace_id) == "outer"
+
+
+def test_the_part_of_a_service_that_got_a_trace_but_no_id_is_not_listed_as_a_request(store):
+    outer = span(1, request_id="outer")
+    store.insert([outer, span(2, request_id="inner", parent_id=outer.span_id)])
+
+    assert [row.request_id for row in recent(store)] == ["outer"]
+    assert ids(load(store, resolve(store, "inner"))) == ["1", "2"]
+
+
+def test_latest_began_last_and_slowest_took_longest(filled):
+    assert resolve(filled, "latest") == TRACES[2]
+    assert resolve(filled, "slowest") == FIRST
+
+
+def test_an_unknown_request_names_the_store_its_time_and_the_nearest(filled):
+    with pytest.raises(NoSuchRequest) as caught:
+        resolve(filled, "5961b2xx")
+
+    message = str(caught.value)
+    assert 'no request "5961b2xx" in' in message
+    assert "t.duckdb (3 requests, 2025-10-" in message
+    assert "Nearest: 5961b2a5" in message
+
+
+def test_an_ambiguous_beginning_lists_the_candidates(filled):
+    with pytest.raises(AmbiguousRequest, match=r'"0198c0de" fits 2 requests: 4b7cf7eb, 5961b2a5\.'):
+        resolve(filled, "0198c0de")
+
+
+def test_many_candidates_are_counted_but_not_all_listed(store):
+    store.insert([span(n, request_id=f"same-{n:03}", trace_id=f"{n:032x}") for n in range(1, 31)])
+
+    with pytest.raises(AmbiguousRequest, match=r"fits 30 requests: same-030, .*, …\. Give more"):
+        resolve(store, "same")
+
+
+def test_candidates_with_one_short_form_are_listed_whole(store):
+    one, other = "a" * 20 + "-12345678", "b" * 20 + "-12345678"
+    store.insert(
+        [span(1, request_id=one, trace_id=TRACES[0]), span(2, request_id=other, trace_id=TRACES[1])]
+    )
+
+    with pytest.raises(AmbiguousRequest, match=f"{other}, {one}"):
+        resolve(store, "12345678")
+
+
+@pytest.mark.parametrize("text", ["", "0", "019"])
+def test_less_than_four_characters_are_too_few(filled, text):
+    with pytest.raises(NoSuchRequest, match="at least 4"):
+        resolve(filled, text)
+
+
+def test_a_short_id_given_whole_is_found(store):
+    store.insert([span(1, request_id="7")])
+
+    assert resolve(store, "7") == "7"
+
+
+@pytest.mark.parametrize("text", ["latest", "slowest", "abcd"])
+def test_an_empty_store_has_no_request(store, text):
+    with pytest.raises(NoSuchRequest):
+        resolve(store, text)
+
+
+def test_a_row_says_what_the_root_is_and_what_connections_cost(store):
+    store.insert(
+        [
+            span(
+                1,
+                request_id="r-1",
+                service="stt",
+                name="POST",
+                kind=Kind.SERVER,
+                end_ns=START + 8_000_000,
+                attributes={
+                    "http.request.method": "POST",
+                    "http.route": "/hear",
+                    "http.response.status_code": 502,
+                },
+                resource={"tracekit.label": "before", "service.version": "1.2"},
+            ),
+            span(
+                2,
+                parent_id=f"{1:016x}",
+                service="tts",
+                attributes={"tracekit.phase.dns": [0, 30], "tracekit.phase.tls": [50, 90]},
+            ),
+        ]
+    )
+
+    (row,) = recent(store)
+
+    assert (row.request_id, row.service, row.name, row.status) == ("r-1", "stt", "POST /hear", 502)
+    assert (row.duration_ns, row.connection_ns, row.spans) == (7_000_000, 70, 2)
+    assert (row.services, row.label, row.version) == (("stt", "tts"), "before", "1.2")
+    assert row.error
+
+
+def test_several_roots_last_from_the_first_start_to_the_last_end(store):
+    store.insert([span(1, request_id="r-1"), span(4, request_id="r-1", trace_id=TRACES[0])])
+
+    assert recent(store)[0].duration_ns == 3_500_000
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, ["r-3", "r-2", "r-1"]),
+        ({"limit": 2}, ["r-3", "r-2"]),
+        ({"limit": None}, ["r-3", "r-2", "r-1"]),
+        ({"since_ns": START + 2_000_000}, ["r-3", "r-2"]),
+        ({"until_ns": START + 2_000_000}, ["r-1"]),
+        ({"service": "tts"}, ["r-2"]),
+        ({"min_duration_ns": 500_001}, ["r-3"]),
+        ({"errors": True}, ["r-1"]),
+        ({"label": "before"}, ["r-1"]),
+        ({"version": "2"}, ["r-3"]),
+        ({"service": "tts", "errors": True}, []),
+    ],
+)
+def test_requests_are_listed_newest_first_and_filtered(store, filters, expected):
+    store.insert(
+        [
+            span(
+                1,
+                request_id="r-1",
+                trace_id=TRACES[0],
+                status=Status.ERROR,
+                resource={"tracekit.label": "before"},
+            ),
+            span(2, request_id="r-2", trace_id=TRACES[1], service="tts"),
+            span(
+                3,
+                request_id="r-3",
+                trace_id=TRACES[2],
+                end_ns=START + 9_000_000,
+                resource={"service.version": "2"},
+            ),
+        ]
+    )
+
+    assert [row.request_id for row in recent(store, **filters)] == expected
+
+
+def call(number: int, state: str | None, **attributes) -> object:
+    known = {} if state is None else {"tracekit.connection.state": state}
+    target = {"server.address": "tts.local", "server.port": 80}
+    return span(number, kind=Kind.CLIENT, attributes={**target, **known, **attributes})
+
+
+def test_reuse_is_counted_over_all_calls_to_one_target(store):
+    tried = {
+        "tracekit.connect.addresses": ["::1", "127.0.0.1"],
+        "tracekit.connect.outcomes": ["timeout", "ok"],
+    }
+    nonsense = {"tracekit.connect.addresses": 5, "tracekit.connect.outcomes": "x"}
+    store.insert(
+        [
+            call(1, "new", **tried),
+            call(2, "new", **tried),
+            call(3, "reused"),
+            call(4, "joined"),
+            call(5, None, **nonsense),
+            call(6, "new", **{"server.port": 81}),
+        ]
+    )
+
+    reuse = reuse_history(store, "shop", "tts.local:80")
+
+    assert (reuse.calls, reuse.new, reuse.reused, reuse.unknown) == (5, 2, 2, 1)
+    assert reuse.failed_attempts == {"::1": 2}
+
+
+def test_a_target_never_called_has_an_empty_history(store):
+    reuse = reuse_history(store, "shop", "nowhere:1")
+
+    assert (reuse.calls, reuse.failed_attempts) == (0, {})
