@@ -116,9 +116,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class TimelineRow:
-    """One bar of the timeline: a span, or (with *phase*) a connection phase or address tried of it.
+    """One bar of the timeline: a span or, with *phase*, a phase or an address tried of it.
 
-    *start_ns* counts from the request's start; *depth* is the nesting, 0 for the root. *note* is what
+    *start_ns* counts from the request's start; *depth* is the nesting, 0 for the root; *note* is
     is said beside the bar (``timed out``). *on_path* is whether the critical path touches it.
     """
 

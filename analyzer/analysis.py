@@ -1,0 +1,133 @@
+"""Put the rules together: spans in, one report out. Pure; nothing here reads a store or prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from analyzer import adoption, breakdown, conventions, skew, trace
+from analyzer.calls import calls_of
+from analyzer.critical_path import Overflow, PathSection, awaited, critical_path
+from analyzer.edges import edges
+from analyzer.errors import BadInput
+from analyzer.findings import History, Request, findings
+from analyzer.milestones import milestones
+from analyzer.phases import Interval
+from analyzer.report import OffPath, Report, Root, Section
+from analyzer.span import Span
+from analyzer.timeline import timeline
+from analyzer.trace import Node, Tree
+from analyzer.units import duration
+from tracekit.attributes import DROPPED_SPANS
+
+_MICROSECOND = 1_000
+_NOT_AWAITED = "async, outlives its parent by {}"
+_ORPHAN = "its parent span is missing"
+
+
+def analyze(
+    spans: Sequence[Span], *, overflow: Overflow = "async", history: History | None = None
+) -> Report:
+    """Return everything there is to say about one request.
+
+    *spans* are all spans of the request, of one or several traces, in any order. *overflow* is R4:
+    a child that outlives its parent is ``async`` (off the path) or cut (``truncate``). *history*
+    lets findings weigh one request against the store. Raises BadInput without spans.
+    """
+    if not spans:
+        raise BadInput("a request without spans cannot be analysed")
+    tree = _tree(spans)
+    tolerance = _tolerance(spans)
+    path = critical_path(tree.root, overflow, tolerance)
+    calls = calls_of(tree)
+    waited = {node: awaited(node, overflow, tolerance) for node in tree.nodes}
+    stages = breakdown.breakdown(path, calls, waited)
+    request = Request(
+        tree.root, tuple(calls.values()), _own_sections(path), history, overflow, tolerance
+    )
+    off_path = _off_path(tree, waited)
+    return Report(
+        request_id=_request_id(tree),
+        trace_id=tree.first.span.trace_id,
+        root=Root(tree.first.span.service, conventions.display_name(tree.first.span)),
+        start_unix_ns=tree.root.start,
+        total_ns=tree.root.duration,
+        complete=tree.complete,
+        status=conventions.status_code(tree.first.span),
+        services=_services(tree),
+        milestones=milestones(tree.nodes, tree.root.start),
+        stages=stages,
+        edges=edges(calls.values()),
+        critical_path=tuple(_section(section, tree.root.start) for section in path),
+        spans_off_path=tuple(_off(node, reason, tree) for node, reason in off_path.items()),
+        connection_overhead_ns=sum(s.ns for s in stages if s.kind in breakdown.OVERHEAD),
+        findings=findings(request),
+        warnings=(*tree.warnings, *_dropped(tree)),
+        timeline=timeline(tree, calls, {section.node for section in path}, waited),
+    )
+
+
+def _tree(spans: Sequence[Span]) -> Tree:
+    forest = trace.grow(spans)
+    skew.adjust(forest)
+    adoption.adopt(forest)
+    return trace.plant(forest)
+
+
+def _tolerance(spans: Iterable[Span]) -> int:
+    """Return by how much rounding may make an awaited child outlive its parent, in nanoseconds.
+
+    Formats with whole microseconds (Jaeger) cut start and duration apart: one microsecond.
+    """
+    rounded = all(s.start_ns % _MICROSECOND == s.end_ns % _MICROSECOND == 0 for s in spans)
+    return _MICROSECOND if rounded else 0
+
+
+def _own_sections(path: Iterable[PathSection]) -> dict[Node, list[Interval]]:
+    sections: dict[Node, list[Interval]] = {}
+    for node, start, end in path:
+        sections.setdefault(node, []).append(Interval(start, end))
+    return sections
+
+
+def _off_path(tree: Tree, waited: dict[Node, bool]) -> dict[Node, str]:
+    """Return the spans that nobody waited for, in order of time, and why; not those below them."""
+    reasons = dict.fromkeys(tree.orphans, _ORPHAN)
+    for node in tree.nodes:
+        if not waited[node] and node.parent is not None:
+            reasons[node] = _NOT_AWAITED.format(duration(node.end - node.parent.end))
+    return dict(sorted(reasons.items(), key=lambda item: item[0].start))
+
+
+def _off(node: Node, reason: str, tree: Tree) -> OffPath:
+    span = node.span
+    start = node.start - tree.root.start
+    return OffPath(span.span_id, span.service, span.name, start, node.duration, reason)
+
+
+def _section(section: PathSection, start: int) -> Section:
+    span = section.node.span
+    return Section(
+        span.span_id, span.service, span.name, section.start - start, section.end - section.start
+    )
+
+
+def _request_id(tree: Tree) -> str | None:
+    ids = (tree.first.span.request_id, *(node.span.request_id for node in tree.nodes))
+    return next((request_id for request_id in ids if request_id is not None), None)
+
+
+def _services(tree: Tree) -> tuple[str, ...]:
+    ordered = sorted(tree.nodes, key=lambda node: (node.start, -node.end))
+    return tuple(dict.fromkeys(node.span.service for node in ordered))
+
+
+def _dropped(tree: Tree) -> list[str]:
+    worst: dict[str, int] = {}
+    for node in tree.nodes:
+        dropped = conventions.number(node.span.resource, DROPPED_SPANS) or 0
+        if dropped:
+            worst[node.span.service] = max(dropped, worst.get(node.span.service, 0))
+    return [
+        f"{service} had dropped {count} spans by then: some of this request may be missing"
+        for service, count in worst.items()
+    ]

@@ -1,0 +1,103 @@
+"""Which spans the request waited for, moment by moment (R3, R4). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from analyzer.conventions import answered
+from analyzer.span import Kind
+from analyzer.trace import Node
+
+Overflow = Literal["async", "truncate"]
+"""What a child that outlives its parent means: not awaited, or cut at the parent's end (R4)."""
+
+
+class PathSection(NamedTuple):
+    """A stretch of the critical path that belongs to *node*; adjusted Unix nanoseconds."""
+
+    node: Node
+    start: int
+    end: int
+
+
+class Window(NamedTuple):
+    """The part of *node* that its parent waited for."""
+
+    node: Node
+    start: int
+    end: int
+
+
+@dataclass
+class _Frame:
+    """One call of R3's ``walk(span, lo, hi)``."""
+
+    node: Node
+    lo: int
+    cursor: int
+    blocking: Iterator[Window] = field(repr=False)
+
+    def last_before_cursor(self) -> Window | None:
+        # The windows come by falling end and the cursor only falls: one passed over stays so.
+        return next((window for window in self.blocking if window.end <= self.cursor), None)
+
+
+def critical_path(
+    root: Node, overflow: Overflow = "async", tolerance: int = 0
+) -> list[PathSection]:
+    """Return the sections of the critical path in order of time; they partition the root (R3).
+
+    *tolerance* is the nanoseconds by which rounded clocks may let an awaited child outlive its
+    parent.
+    """
+    sections: list[PathSection] = []
+    stack = [_frame(Window(root, root.start, root.end), overflow, tolerance)]
+    while stack:
+        frame = stack[-1]
+        window = frame.last_before_cursor()
+        own_start = frame.lo if window is None else window.end
+        if own_start < frame.cursor:
+            sections.append(PathSection(frame.node, own_start, frame.cursor))
+        if window is None:
+            stack.pop()
+        else:
+            frame.cursor = window.start
+            stack.append(_frame(window, overflow, tolerance))
+    sections.reverse()
+    return sections
+
+
+def _frame(window: Window, overflow: Overflow, tolerance: int) -> _Frame:
+    windows = blocking(window, overflow, tolerance)
+    windows.sort(key=lambda w: (-w.end, w.start, w.node.span.span_id))
+    return _Frame(window.node, window.start, window.end, iter(windows))
+
+
+def blocking(parent: Window, overflow: Overflow, tolerance: int) -> list[Window]:
+    """Return the children that may block *parent*, clipped to it; empty ones are left out."""
+    windows = [
+        Window(child, max(child.start, parent.start), min(child.end, parent.end))
+        for child in parent.node.children
+        if awaited(child, overflow, tolerance)
+    ]
+    return [window for window in windows if window.start < window.end]
+
+
+def awaited(child: Node, overflow: Overflow, tolerance: int = 0) -> bool:
+    """Return whether *child*'s parent waited for it (R4).
+
+    A server whose client got the answer was waited for, even if its span closes later: the last
+    byte reaches the client before the server's own bookkeeping (or background work) ends.
+    """
+    parent = child.parent
+    if parent is None or overflow == "truncate" or child.own_end <= parent.end + tolerance:
+        return True
+    return is_hop(child) and answered(parent.span)
+
+
+def is_hop(child: Node) -> bool:
+    """Return whether *child* is the server span of its parent's call."""
+    parent = child.parent
+    return parent is not None and parent.span.kind is Kind.CLIENT and child.span.kind is Kind.SERVER

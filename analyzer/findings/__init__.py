@@ -1,0 +1,23 @@
+"""The causes that the analyzer names: one small module per rule, each with ``find(request)``."""
+
+from __future__ import annotations
+
+from analyzer.findings import address_in_vain, no_connection_reuse, slow_dns, slow_tls
+from analyzer.findings.request import History, Request, Reuse
+from analyzer.report import Finding
+
+__all__ = ["History", "Request", "Reuse", "findings"]
+
+_RULES = (address_in_vain.find, no_connection_reuse.find, slow_dns.find, slow_tls.find)
+LEAST_COST_NS = 1_000_000
+LEAST_SHARE = 0.01
+
+
+def findings(request: Request) -> tuple[Finding, ...]:
+    """Return what every rule finds, the most costly first.
+
+    What costs less than 1 ms and less than 1 % of the request is not worth a reader's time.
+    """
+    found = [finding for find in _RULES for finding in find(request)]
+    worth = [f for f in found if f.cost_ns >= LEAST_COST_NS or f.share >= LEAST_SHARE]
+    return tuple(sorted(worth, key=lambda finding: (-finding.cost_ns, finding.rule)))

@@ -1,0 +1,73 @@
+"""Connections opened where one could have been reused (``no-connection-reuse``).
+
+A single new connection is no fault: somebody has to open it. The rule speaks only where
+:mod:`analyzer.findings.reuse_proof` can show that this one was not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from analyzer.calls import Call, wraps_another
+from analyzer.findings.request import Request
+from analyzer.findings.reuse_proof import Proof, prove
+from analyzer.findings.wording import count, keep_connections
+from analyzer.phases import OK, OPENING, Interval
+from analyzer.report import Finding
+from analyzer.units import duration
+
+RULE = "no-connection-reuse"
+
+
+def find(request: Request) -> Iterable[Finding]:
+    """Yield one finding per service and target where connections were not reused."""
+    grouped: dict[tuple[str, str | None], list[Call]] = {}
+    for call in request.calls:
+        if not wraps_another(call):
+            grouped.setdefault((call.client, call.target), []).append(call)
+    for calls in grouped.values():
+        opened = [call for call in calls if call.state == "new" and call.opening]
+        proof = prove(request, calls, opened) if opened else None
+        if proof is not None:
+            yield _finding(request, calls, proof)
+
+
+def _finding(request: Request, calls: Sequence[Call], proof: Proof) -> Finding:
+    opening = {call: call.opening for call in proof.calls}
+    cost = sum(request.cost(call, intervals) for call, intervals in opening.items())
+    return Finding(
+        rule=RULE,
+        title=_title(calls, proof.calls),
+        cost_ns=cost,
+        share=request.share(cost),
+        evidence=tuple(_evidence(request, proof)),
+        where=proof.where,
+        fix=keep_connections(proof.calls[0]),
+        saving_ns=request.saving(opening),
+    )
+
+
+def _title(calls: Sequence[Call], wasted: Sequence[Call]) -> str:
+    peer = wasted[0].peer
+    if len(wasted) == len(calls):
+        return f"A new connection for every call to {peer}"
+    return f"A new connection for {len(wasted)} of {len(calls)} calls to {peer}"
+
+
+def _evidence(request: Request, proof: Proof) -> Iterator[str]:
+    parts = {name: sum(call.phase_ns(name) for call in proof.calls) for name in OPENING}
+    named = ", ".join(f"{name} {duration(ns)}" for name, ns in parts.items() if ns)
+    took = duration(sum(parts.values()))
+    yield f"Opening {count(len(proof.calls), 'connection')} took {took}: {named}."
+    yield proof.sentence
+    in_vain = sum(request.cost(call, _lost_in_vain(call)) for call in proof.calls)
+    if in_vain:
+        yield f"{duration(in_vain)} of this is an address tried in vain, a cause of its own."
+
+
+def _lost_in_vain(call: Call) -> tuple[Interval, ...]:
+    attempts = sorted(call.attempts, key=lambda attempt: attempt.start)
+    good = next((attempt for attempt in attempts if attempt.outcome == OK), None)
+    if good is None or good is attempts[0]:
+        return ()
+    return (Interval(attempts[0].start, good.start),)

@@ -1,0 +1,86 @@
+"""What a rule is given: the calls of one request, what each cost, and what the store remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from analyzer.calls import Call
+from analyzer.critical_path import Overflow
+from analyzer.phases import Interval, overlap
+from analyzer.span import Kind
+from analyzer.trace import Node
+from analyzer.whatif import simulate, without
+
+
+class Reuse(Protocol):
+    """How one service's calls to one target got their connections, over a whole store."""
+
+    @property
+    def calls(self) -> int:
+        """All calls."""
+
+    @property
+    def new(self) -> int:
+        """Calls that opened a connection."""
+
+    @property
+    def reused(self) -> int:
+        """Calls that did not."""
+
+    @property
+    def failed_attempts(self) -> Mapping[str, int]:
+        """By address: the calls that tried it in vain."""
+
+
+History = Callable[[str, str], "Reuse | None"]
+"""From (client service, ``server.address:port``) to what the store remembers of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One analysed request, as the rules see it. All times are adjusted Unix nanoseconds."""
+
+    root: Node
+    calls: Sequence[Call]
+    own_sections: Mapping[Node, Sequence[Interval]]
+    history: History | None
+    overflow: Overflow
+    tolerance: int
+
+    @property
+    def total(self) -> int:
+        """The request's length."""
+        return self.root.duration
+
+    def cost(self, call: Call, intervals: Iterable[Interval]) -> int:
+        """Return how much of *intervals* the request waited for."""
+        return overlap(self.own_sections.get(call.node, ()), intervals)
+
+    def share(self, ns: int) -> float:
+        """Return *ns* as a fraction of the total."""
+        return ns / self.total if self.total else 0.0
+
+    def saving(self, cuts: Mapping[Call, Sequence[Interval]]) -> int:
+        """Return what the request would save without *cuts*, by re-simulation (R7)."""
+        own_time = without({call.node: intervals for call, intervals in cuts.items()})
+        return self.total - simulate(self.root, own_time, self.overflow, self.tolerance)
+
+    def remembered(self, call: Call) -> Reuse | None:
+        """Return what the store remembers of *call*'s service and target."""
+        if self.history is None or call.target is None:
+            return None
+        return self.history(call.client, call.target)
+
+
+def entry_of(call: Call) -> Node:
+    """Return the span with which *call*'s service began its part of the request."""
+    node = call.node
+    while (
+        node.span.kind is not Kind.SERVER
+        and node.parent is not None
+        and node.parent.span.service == call.client
+    ):
+        node = node.parent
+    return node

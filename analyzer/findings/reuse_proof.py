@@ -1,0 +1,158 @@
+"""What proves that a call need not have opened its connection.
+
+Only proof counts, the strongest that there is:
+
+1. the store: at least 3 calls of this service to this target, and none was reused;
+2. the client was made on the line of the call (``requests.get``), or during this request in the
+   function that made the call: then it cannot be kept;
+3. within this request an earlier call had left a connection free, for less than the 5 s after
+   which servers and pools close it.
+
+For the second kind the process must be one that makes more than one call: a script that calls once
+has nothing to reuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from analyzer import conventions
+from analyzer.calls import Call
+from analyzer.findings.request import Request, Reuse, entry_of
+from analyzer.findings.wording import called_at, count, first_place, made_at
+from analyzer.span import Kind
+from analyzer.units import duration
+from tracekit import attributes as a
+
+FEWEST_REMEMBERED = 3
+KEPT_OPEN_NS = 5_000_000_000
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Which calls need not have opened a connection, the sentence that shows it, where to look."""
+
+    calls: tuple[Call, ...]
+    sentence: str
+    where: str | None
+
+
+def prove(request: Request, calls: Sequence[Call], opened: Sequence[Call]) -> Proof | None:
+    """Return the strongest proof against *opened*, those of *calls* that opened a connection."""
+    remembered = request.remembered(opened[0])
+    return (
+        _by_store(remembered, calls, opened)
+        or _by_place(remembered, calls, opened)
+        or _by_free_connection(calls)
+    )
+
+
+def _by_store(
+    remembered: Reuse | None, calls: Sequence[Call], opened: Sequence[Call]
+) -> Proof | None:
+    """Judge by the store; calls side by side need a connection each, so they count for less."""
+    if remembered is None or remembered.reused:
+        return None
+    if remembered.new < max(FEWEST_REMEMBERED, 2 * _most_at_once(calls)):
+        return None
+    first = opened[0]
+    return Proof(
+        tuple(opened),
+        f"Sure: in the store, {remembered.new} of {remembered.new} calls from {first.client} to "
+        f"{first.target} opened a new connection; none was reused"
+        f"{'.' if _serves_many(first) else ', unless each came from a process of its own.'}",
+        made_at(first) or first_place(opened),
+    )
+
+
+def _by_place(
+    remembered: Reuse | None, calls: Sequence[Call], opened: Sequence[Call]
+) -> Proof | None:
+    known = remembered.calls if remembered is not None else 0
+    if not (_serves_many(opened[0]) or len(calls) > 1 or known > 1):
+        return None
+    on_line = [call for call in opened if _made_for_the_call(call)]
+    if on_line:
+        sentence = "Sure: the client was made for this one call, on the very line of the call."
+        return Proof(tuple(on_line), sentence, made_at(on_line[0]))
+    kept_before = remembered is not None and remembered.reused > 0
+    in_request = [call for call in opened if not kept_before and _made_for_the_request(call)]
+    if not in_request:
+        return None
+    age = duration(in_request[0].number(a.CLIENT_AGE) or 0)
+    sentence = (
+        f"Likely: the client was made {age} before the call, in the same function and while this "
+        f"request was handled, and had served no call; sure unless it is kept for later requests."
+    )
+    return Proof(tuple(in_request), sentence, made_at(in_request[0]))
+
+
+def _by_free_connection(calls: Sequence[Call]) -> Proof | None:
+    wasted = tuple(_opened_beside_a_free_one(calls))
+    if not wasted:
+        return None
+    return Proof(
+        wasted,
+        "Sure: an earlier call of this request had left a connection free. "
+        + _why_not_kept(wasted),
+        made_at(wasted[0]) or first_place(wasted),
+    )
+
+
+def _why_not_kept(wasted: Sequence[Call]) -> str:
+    discards = max(call.number(a.POOL_DISCARDS) or 0 for call in wasted)
+    if discards:
+        return f"The pool has thrown {count(discards, 'connection')} away because it was full."
+    if any(call.number(a.CLIENT_REQUESTS) for call in wasted):
+        return (
+            "The client was kept and its connection was not: the server closed it, or a body was "
+            "not read to its end."
+        )
+    return "Likely each of these calls had a client of its own."
+
+
+def _opened_beside_a_free_one(calls: Sequence[Call]) -> Iterator[Call]:
+    """Yield the calls that opened a connection while one lay idle; *calls* are in order of time."""
+    running: list[tuple[int, int]] = []
+    freed: dict[str | None, int] = {}
+    opened = 0
+    for number, call in enumerate(calls):
+        while running and running[0][0] <= call.node.start:
+            end, ended = heappop(running)
+            if calls[ended].state is not None and conventions.answered(calls[ended].node.span):
+                freed[made_at(calls[ended])] = end
+        if call.state == "new":
+            last = max(freed.get(None, 0), freed.get(made_at(call), 0))
+            if opened > len(running) and call.node.start - last < KEPT_OPEN_NS:
+                yield call
+            opened += 1
+        heappush(running, (call.node.end, number))
+
+
+def _serves_many(call: Call) -> bool:
+    return entry_of(call).span.kind in (Kind.SERVER, Kind.CONSUMER)
+
+
+def _made_for_the_call(call: Call) -> bool:
+    place = made_at(call)
+    return place is not None and place == called_at(call) and not call.number(a.CLIENT_REQUESTS)
+
+
+def _made_for_the_request(call: Call) -> bool:
+    age = call.number(a.CLIENT_AGE)
+    if age is None or call.number(a.CLIENT_REQUESTS) != 0:
+        return False
+    same_function = call.text(a.CLIENT_FUNCTION) == call.text(a.CODE_FUNCTION) is not None
+    same_file = call.text(a.CLIENT_FILE) == call.text(a.CODE_FILE) is not None
+    return same_file and same_function and age <= call.node.start - entry_of(call).start
+
+
+def _most_at_once(calls: Sequence[Call]) -> int:
+    moments = [(call.node.start, 1) for call in calls] + [(call.node.end, -1) for call in calls]
+    most = running = 0
+    for _, step in sorted(moments):
+        running += step
+        most = max(most, running)
+    return most

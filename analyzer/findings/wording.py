@@ -1,0 +1,72 @@
+"""Phrases that several rules share: places in code, counts, and the client library's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analyzer import conventions
+from analyzer.calls import Call
+from tracekit import attributes as a
+
+
+def called_at(call: Call) -> str | None:
+    """Return where the call was made, as ``file:line in function()``."""
+    attributes = call.node.span.attributes
+    file = conventions.text(attributes, a.CODE_FILE, "code.filepath")
+    line = conventions.number(attributes, a.CODE_LINE, "code.lineno")
+    return _place(file, line, conventions.text(attributes, a.CODE_FUNCTION, "code.function"))
+
+
+def made_at(call: Call) -> str | None:
+    """Return where the call's client, session or pool was made."""
+    return _place(
+        call.text(a.CLIENT_FILE), call.number(a.CLIENT_LINE), call.text(a.CLIENT_FUNCTION)
+    )
+
+
+def first_place(calls: Sequence[Call]) -> str | None:
+    """Return where the first call that says so was made."""
+    return next((place for call in calls if (place := called_at(call))), None)
+
+
+def count(number: int, one: str) -> str:
+    """Return ``1 call``, ``3 calls``."""
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
+
+def keep_connections(call: Call) -> tuple[str, ...]:
+    """Return the lines that make *call*'s library keep its connections."""
+    method = (conventions.method(call.node.span) or "get").lower()
+    library = call.text(a.CLIENT_LIBRARY) or ""
+    if library in ("httpx", "httpx2"):
+        return _kept(
+            (f"client = {library}.Client()", "once, at module level (or AsyncClient)"),
+            (f"client.{method}(URL)", f"instead of {library}.{method} or a client per call"),
+        )
+    if library == "aiohttp":
+        return _kept(
+            ("session = aiohttp.ClientSession()", "once, when the application starts"),
+            (f"session.{method}(URL)", "instead of a session per call"),
+        )
+    if library in ("requests", "urllib3"):
+        return (
+            *_kept(
+                ("session = requests.Session()", "once, at module level"),
+                (f"session.{method}(URL)", f"instead of requests.{method} or a session per call"),
+            ),
+            "with urllib3 alone: one urllib3.PoolManager(), at module level",
+        )
+    return ("keep one client object for the life of the process and make every call with it",)
+
+
+def _kept(*lines: tuple[str, str]) -> tuple[str, ...]:
+    """Return lines of code with their comments in one column."""
+    width = max(len(code) for code, _ in lines)
+    return tuple(f"{code:<{width}}   # {comment}" for code, comment in lines)
+
+
+def _place(file: str | None, line: int | None, function: str | None) -> str | None:
+    if file is None:
+        return None
+    at = f"{file}:{line}" if line is not None else file
+    return f"{at} in {function}()" if function and function != "<module>" else at

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import pytest
+from findings_building import Memory, found, handled, opened
+from trace_building import MS, attempts, call, span
+
+from tracekit import attributes as a
+
+RULE = "no-connection-reuse"
+MADE_ON_THE_LINE = {a.CLIENT_LINE: 41, a.CLIENT_FUNCTION: "forward", a.CLIENT_AGE: 100_000}
+MADE_IN_THE_FUNCTION = {a.CLIENT_LINE: 40, a.CLIENT_FUNCTION: "forward", a.CLIENT_AGE: 5 * MS}
+
+
+def calling(start, **more):
+    """A call of 40 ms of which 20 opened the connection."""
+    phases = {"dns": (start, start + 2), "connect": (start + 2, start + 20),
+              "wait": (start + 20, start + 40)}  # fmt: skip
+    return lambda root: call(start, start + 40, root, phases, attributes=opened(**more))
+
+
+def reusing(start):
+    return lambda root: call(start, start + 20, root, {"wait": (start, start + 20)},
+                             attributes={a.CONNECTION_STATE: "reused"})  # fmt: skip
+
+
+def test_a_client_made_on_the_line_of_the_call_is_proof_from_a_single_call():
+    (finding,) = found(RULE, handled(100, calling(20, **MADE_ON_THE_LINE)))
+
+    assert finding.title == "A new connection for every call to back:80"
+    assert finding.cost_ns == 20 * MS
+    assert finding.saving_ns == 20 * MS
+    assert finding.where == "app.py:41 in forward()"
+    assert finding.evidence[0] == "Opening 1 connection took 20.0 ms: dns 2.00 ms, connect 18.0 ms."
+    assert finding.evidence[1].startswith("Sure: ")
+    assert finding.fix[0] == "session = requests.Session()   # once, at module level"
+
+
+def test_a_client_made_in_the_calling_function_during_the_request_is_likely():
+    (finding,) = found(RULE, handled(100, calling(20, **MADE_IN_THE_FUNCTION)))
+
+    assert finding.evidence[1].startswith("Likely: the client was made 5.00 ms before the call")
+    assert finding.where == "app.py:40 in forward()"
+
+
+def test_it_is_innocent_once_the_store_has_seen_that_client_reuse():
+    memory = Memory(calls=20, new=2, reused=18)
+
+    assert found(RULE, handled(100, calling(20, **MADE_IN_THE_FUNCTION)), memory) == []
+
+
+def test_a_store_in_which_no_call_reused_is_proof():
+    memory = Memory(calls=38, new=38)
+    (finding,) = found(RULE, handled(100, calling(20)), memory)
+
+    assert "38 of 38 calls from api to back:80 opened a new connection" in finding.evidence[1]
+
+
+def test_calls_in_a_row_that_each_open_a_connection_are_proof_but_for_the_first():
+    (finding,) = found(RULE, handled(200, calling(10), calling(60), calling(110)))
+
+    assert finding.title == "A new connection for 2 of 3 calls to back:80"
+    assert finding.cost_ns == 40 * MS
+    assert "earlier call of this request had left a connection free" in finding.evidence[1]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({a.CLIENT_REQUESTS: 1}, "The client was kept and its connection was not"),
+        ({a.CLIENT_REQUESTS: 0}, "had a client of its own"),
+        ({a.POOL_DISCARDS: 3}, "thrown 3 connections away"),
+    ],
+)
+def test_it_says_why_the_connection_was_not_kept(more, words):
+    (finding,) = found(RULE, handled(200, calling(10), calling(60, **more)))
+
+    assert words in finding.evidence[1]
+
+
+def test_the_part_that_is_an_address_tried_in_vain_is_stated():
+    tried = attempts(("::1", 2, 15, "timeout"), ("127.0.0.1", 15, 20, "ok"))
+    (finding,) = found(RULE, handled(100, calling(20, **MADE_ON_THE_LINE, **tried)))
+
+    assert finding.evidence[-1] == (
+        "13.0 ms of this is an address tried in vain, a cause of its own."
+    )
+
+
+@pytest.mark.parametrize(
+    ("library", "line"),
+    [
+        ("httpx", "client = httpx.Client()"),
+        ("httpx2", "client = httpx2.Client()"),
+        ("urllib3", "session = requests.Session()"),
+        ("aiohttp", "session = aiohttp.ClientSession()"),
+        ("pycurl", "keep one client object"),
+    ],
+)
+def test_the_fix_speaks_the_clients_language(library, line):
+    spans = handled(100, calling(20, **MADE_ON_THE_LINE, **{a.CLIENT_LIBRARY: library}))
+    (finding,) = found(RULE, spans)
+
+    assert finding.fix[0].startswith(line)
+
+
+def test_a_single_first_call_is_innocent():
+    assert found(RULE, handled(100, calling(20))) == []
+
+
+def test_a_single_first_call_is_innocent_while_the_store_knows_too_little():
+    assert found(RULE, handled(100, calling(20)), Memory(calls=2, new=2)) == []
+
+
+def test_a_client_made_lazily_by_a_helper_is_innocent():
+    lazy = {a.CLIENT_AGE: 1 * MS, a.CLIENT_FUNCTION: "get_client", a.CLIENT_LINE: 12}
+
+    assert found(RULE, handled(100, calling(20, **lazy))) == []
+
+
+def test_a_store_in_which_some_calls_reused_proves_nothing_against_one():
+    assert found(RULE, handled(100, calling(20)), Memory(calls=38, new=30, reused=8)) == []
+
+
+def test_a_free_connection_taken_by_another_call_is_not_free():
+    def taking_it(root):
+        return call(55, 150, root, {"wait": (55, 150)}, attributes={a.CONNECTION_STATE: "reused"})
+
+    assert found(RULE, handled(200, calling(10), taking_it, calling(60))) == []
+
+
+def test_calls_side_by_side_need_a_connection_each():
+    assert found(RULE, handled(100, calling(10), calling(12), calling(14))) == []
+
+
+def test_calls_side_by_side_are_innocent_in_a_young_store_too():
+    memory = Memory(calls=3, new=3)
+
+    assert found(RULE, handled(100, calling(10), calling(12), calling(14)), memory) == []
+
+
+def test_reused_connections_are_innocent():
+    assert found(RULE, handled(100, calling(10), reusing(60))) == []
+
+
+def test_a_connection_that_idled_past_keep_alive_had_to_be_replaced():
+    assert found(RULE, handled(9000, calling(10), calling(6000))) == []
+
+
+def test_two_clients_of_one_process_may_open_one_connection_each():
+    other = {a.CLIENT_FILE: "billing.py"}
+
+    assert found(RULE, handled(200, calling(10), calling(60, **other))) == []
+
+
+def test_a_failed_call_leaves_no_connection_behind():
+    broken = calling(10, **{a.HTTP_STATUS: None})
+
+    assert found(RULE, handled(200, broken, calling(60))) == []
+
+
+def test_a_script_that_calls_once_has_nothing_to_reuse():
+    root = span("job", 0, 100)
+
+    assert found(RULE, [root, calling(20, **MADE_ON_THE_LINE)(root)]) == []
+
+
+def test_what_costs_next_to_nothing_is_not_mentioned():
+    def cheap(root):
+        phases = {"connect": (20, 20.5), "wait": (20.5, 90)}
+        return call(20, 90, root, phases, attributes=opened(**MADE_ON_THE_LINE))
+
+    assert found(RULE, handled(100, cheap)) == []
+
+
+def test_what_the_request_did_not_wait_for_costs_nothing():
+    spans = handled(100, calling(20, **MADE_ON_THE_LINE))
+    task = span("task", 15, 500, spans[0])
+    spans[1] = calling(20, **MADE_ON_THE_LINE)(task)
+
+    assert found(RULE, [*spans, task]) == []
