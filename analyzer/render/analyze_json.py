@@ -1,0 +1,67 @@
+"""``tracekit analyze --json``: a contract. Keys may be added; none goes or changes its meaning.
+
+All durations are integer nanoseconds, all shares fractions of ``total_ns`` (0.0 to 1.0). Moments
+``*_at_ns`` and ``start_ns`` count from the request's start.
+
+::
+
+    request_id              string, null for a trace without one
+    trace_id                string, 32 hex digits
+    root                    {service, name}
+    start                   RFC 3339 in UTC with nanoseconds: "2026-11-21T12:04:31.207000123Z"
+    total_ns                the root span's duration
+    status                  HTTP status of the root, null where it has none
+    complete                false while spans are missing; `warnings` says which
+    services                [string] in the order in which the request reached them
+    milestones              [{service, name, at_ns}]
+    stages                  [{service, stage, kind, peer, ns, share}]; ns sum to total_ns exactly
+    edges                   [{client, server, calls, new_connections, reused, unknown, handoff_ns,
+                              pool_wait_ns, dns_ns, connect_ns, tls_ns, send_ns, wait_ns,
+                              network_ns, receive_ns}]
+    critical_path           [{span_id, service, name, start_ns, ns}]; ns sum to total_ns exactly
+    spans_off_path          [{span_id, service, name, start_ns, ns, reason}]
+    connection_overhead_ns  pool wait, DNS, connect and TLS on the critical path
+    findings                [{rule, title, cost_ns, share, evidence, where, fix, saving_ns}], the
+                            most costly first; evidence and fix are [string], where is a string or
+                            null, saving_ns (what a re-simulation predicts) an integer or null
+    warnings                [string]
+
+A stage's `kind` is one of those of ``analyzer.report.Stage``; `peer` is null except for calls.
+Output is ASCII: whatever a span's name holds comes as JSON escapes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from analyzer.render.moments import rfc3339
+from analyzer.report import Report
+
+
+def to_json(report: Report) -> str:
+    """Return *report* as one indented JSON document."""
+    return json.dumps(to_document(report), indent=2)
+
+
+def to_document(report: Report) -> dict[str, Any]:
+    """Return *report* as the contract's dictionary, for programs and notebooks."""
+    return {
+        "request_id": report.request_id,
+        "trace_id": report.trace_id,
+        "root": asdict(report.root),
+        "start": rfc3339(report.start_unix_ns),
+        "total_ns": report.total_ns,
+        "status": report.status,
+        "complete": report.complete,
+        "services": list(report.services),
+        "milestones": [asdict(milestone) for milestone in report.milestones],
+        "stages": [asdict(stage) for stage in report.stages],
+        "edges": [asdict(edge) for edge in report.edges],
+        "critical_path": [asdict(section) for section in report.critical_path],
+        "spans_off_path": [asdict(span) for span in report.spans_off_path],
+        "connection_overhead_ns": report.connection_overhead_ns,
+        "findings": [asdict(finding) for finding in report.findings],
+        "warnings": list(report.warnings),
+    }

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+
+from sample_reports import QUIET, STORY, TOTAL
+
+from analyzer.render.analyze_json import to_json
+
+CONTRACT = {
+    "request_id": str,
+    "trace_id": str,
+    "root": dict,
+    "start": str,
+    "total_ns": int,
+    "complete": bool,
+    "milestones": list,
+    "stages": list,
+    "edges": list,
+    "critical_path": list,
+    "spans_off_path": list,
+    "connection_overhead_ns": int,
+    "findings": list,
+    "warnings": list,
+}
+OF_EACH = {
+    "milestones": {"service", "name", "at_ns"},
+    "stages": {"service", "stage", "kind", "ns", "share"},
+    "edges": {
+        "client", "server", "calls", "new_connections", "reused", "unknown", "handoff_ns",
+        "pool_wait_ns", "dns_ns", "connect_ns", "tls_ns", "send_ns", "wait_ns", "network_ns",
+        "receive_ns",
+    },
+    "critical_path": {"span_id", "service", "name", "start_ns", "ns"},
+    "findings": {"rule", "title", "cost_ns", "share", "evidence", "where", "fix"},
+}  # fmt: skip
+
+
+def test_every_key_of_the_contract_is_there_with_its_type():
+    document = json.loads(to_json(STORY))
+    for key, kind in CONTRACT.items():
+        assert isinstance(document[key], kind), key
+    for key, fields in OF_EACH.items():
+        assert document[key], key
+        assert all(fields <= entry.keys() for entry in document[key]), key
+    assert document["root"] == {"service": "stt", "name": "POST /hear"}
+
+
+def test_stages_sum_to_the_total_exactly():
+    document = json.loads(to_json(STORY))
+    assert sum(stage["ns"] for stage in document["stages"]) == document["total_ns"] == TOTAL
+
+
+def test_every_duration_is_an_integer():
+    def check(value, name=""):
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                check(inner, key)
+        elif isinstance(value, list):
+            for inner in value:
+                check(inner, name)
+        elif name.endswith("ns"):
+            assert value is None or type(value) is int, name
+
+    check(json.loads(to_json(STORY)))
+
+
+def test_the_start_is_rfc_3339_in_utc_to_the_nanosecond():
+    assert json.loads(to_json(STORY))["start"] == "2026-11-21T12:04:31.207000123Z"
+
+
+def test_evidence_and_fix_are_lists_of_lines():
+    (first, second) = json.loads(to_json(STORY))["findings"]
+    assert first["evidence"][1] == "Seen in 38 of 38 calls."
+    assert second["fix"][1].startswith("session.post")
+    assert second["where"] is None
+
+
+def test_what_is_not_known_is_null_and_empty_lists_stay():
+    document = json.loads(to_json(QUIET))
+    assert document["status"] is None
+    assert document["stages"] == document["findings"] == []
+    assert document["complete"] is False
+
+
+def test_the_output_is_ascii_whatever_a_name_holds():
+    assert to_json(STORY).isascii()
+    assert "\\u2192" not in to_json(STORY)
