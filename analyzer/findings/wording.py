@@ -41,7 +41,7 @@ def keep_connections(call: Call) -> tuple[str, ...]:
     if library in ("httpx", "httpx2"):
         return _kept(
             (f"client = {library}.Client()", "once, at module level (or AsyncClient)"),
-            (f"client.{method}(URL)", f"instead of {library}.{method} or a client per call"),
+            (f"client.{method}(URL)", f"instead of {library}.{method}(URL)"),
         )
     if library == "aiohttp":
         return _kept(
@@ -52,7 +52,7 @@ def keep_connections(call: Call) -> tuple[str, ...]:
         return (
             *_kept(
                 ("session = requests.Session()", "once, at module level"),
-                (f"session.{method}(URL)", f"instead of requests.{method} or a session per call"),
+                (f"session.{method}(URL)", f"instead of requests.{method}(URL)"),
             ),
             "with urllib3 alone: one urllib3.PoolManager(), at module level",
         )

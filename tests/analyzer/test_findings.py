@@ -44,6 +44,22 @@ def test_the_most_costly_cause_comes_first():
     ]
 
 
+def test_of_causes_that_cost_the_same_the_narrower_comes_first():
+    tried = attempts(("::1", 10, 910, "timeout"), ("127.0.0.1", 910, 911, "ok"))
+
+    def make(root):
+        phases = {"connect": (10, 911), "wait": (911, 980)}
+        site = {a.CLIENT_LINE: 41, a.CLIENT_FUNCTION: "forward"}
+        return call(10, 980, root, phases, attributes=opened(**site, **tried))
+
+    report = analyze(handled(1000, make))
+
+    assert [finding.rule for finding in report.findings] == [
+        "address-in-vain",
+        "no-connection-reuse",
+    ]
+
+
 def test_an_innocent_request_has_no_findings():
     def reusing(root):
         phases = {"pool": (10, 10.1), "send": (10.1, 11), "wait": (11, 90)}
