@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import sys
+import types
+
+from tracekit.clients import callsite
+
+
+def installed(package, body):
+    """Return a function ``call`` of *package*, which looks as if pip had installed it."""
+    module = types.ModuleType(package)
+    path = f"{sys.prefix}/lib/python3/site-packages/{package}/code.py"
+    exec(compile(body, path, "exec"), vars(module))
+    return module.call
+
+
+def through(*packages):
+    """Return ``find`` called through a function of each of *packages*, the first one innermost."""
+    call = callsite.find
+    for package in packages:
+        inner, call = call, installed(package, "def call(*args):\n    return inner(*args)")
+        call.__globals__["inner"] = inner
+    return call
+
+
+def test_the_place_is_the_users_own_line():
+    line = sys._getframe().f_lineno
+    site = callsite.find()
+
+    assert (site.file, site.line) == (__file__, line + 1)
+    assert site.function == "test_the_place_is_the_users_own_line"
+
+
+def test_installed_libraries_on_the_way_are_passed_over():
+    assert through("httpx", "some_sdk")().file == __file__
+
+
+def test_the_standard_library_is_passed_over():
+    found = []
+    sorted([1], key=lambda _: found.append(callsite.find()))
+    types.SimpleNamespace(found=list(map(lambda _: callsite.find(), [1])))  # noqa: C417
+
+    assert found[0].file == __file__
+
+
+def test_in_an_installed_application_it_is_the_code_nearest_to_the_client():
+    import threading
+
+    found = []
+    call = through("httpx", "opentelemetry", "shop", "starlette")
+    # A thread of its own, so that nothing of this file is on the stack.
+    target = installed("runner", "def call(call, found):\n    found.append(call())")
+    thread = threading.Thread(target=target, args=(call, found))
+    thread.start()
+    thread.join()
+
+    assert found[0].file.endswith("/shop/code.py")
+
+
+def test_with_nothing_but_plumbing_there_is_no_place():
+    import threading
+
+    found = []
+    target = installed("urllib3", "def call(call, found):\n    found.append(call())")
+    thread = threading.Thread(target=target, args=(through("httpx"), found))
+    thread.start()
+    thread.join()
+
+    assert found == [None]

@@ -1,0 +1,79 @@
+"""Find the line of the user's code that made a call or a client."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from functools import lru_cache
+from types import FrameType
+
+from tracekit.phases import CallSite
+
+_PLUMBING = (
+    "anyio",
+    "asyncio",
+    "h11",
+    "h2",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "opentelemetry",
+    "requests",
+    "tracekit",
+    "urllib3",
+    "wrapt",
+)
+"""Packages that carry a call: never the place that made it, even where all code is installed."""
+
+
+def find() -> CallSite | None:
+    """Return the innermost frame outside installed libraries.
+
+    An application that is itself installed (a wheel, a container image) has no such frame: then it
+    is the innermost one outside the standard library and the client libraries. None without either.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    installed: FrameType | None = None
+    while frame is not None:
+        origin = _origin(frame.f_code.co_filename)
+        if origin == "user":
+            return _site(frame)
+        if installed is None and origin == "installed" and _package(frame) not in _PLUMBING:
+            installed = frame
+        frame = frame.f_back
+    return None if installed is None else _site(installed)
+
+
+def _site(frame: FrameType) -> CallSite:
+    code = frame.f_code
+    function = getattr(code, "co_qualname", code.co_name)  # co_qualname: Python 3.11
+    return CallSite(code.co_filename, frame.f_lineno, function)
+
+
+def _package(frame: FrameType) -> str:
+    name: str = frame.f_globals.get("__name__") or ""
+    return name.partition(".")[0]
+
+
+@lru_cache(maxsize=4096)
+def _origin(filename: str) -> str:
+    if filename.startswith(("<frozen", *_folders("stdlib", "platstdlib"))):
+        inside = os.sep + "site-packages" + os.sep in filename
+        return "installed" if inside else "stdlib"
+    if filename.startswith((_own_folder(), *_folders("purelib", "platlib", "scripts"))):
+        return "installed"
+    if any(part in ("site-packages", "dist-packages") for part in filename.split(os.sep)):
+        return "installed"
+    return "user"
+
+
+@lru_cache(maxsize=8)
+def _folders(*kinds: str) -> tuple[str, ...]:
+    return tuple(path + os.sep for kind in kinds if (path := sysconfig.get_path(kind)))
+
+
+@lru_cache(maxsize=1)
+def _own_folder() -> str:
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
