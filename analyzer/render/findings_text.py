@@ -22,9 +22,14 @@ def print_findings(report: Report, console: Console) -> None:
         for sentence in finding.evidence:
             prose(console, "", sentence)
         if finding.where:
-            prose(console, "at", finding.where, style="cyan")
+            prose(console, "at", _short(finding.where), style="cyan")
         _print_fix(finding, console)
         _print_saving(finding, report.total_ns, console)
+
+
+def _short(where: str) -> str:
+    """Return the place with the last folder only; --json has the whole path."""
+    return "/".join(where.split("/")[-2:])
 
 
 def _print_title(number: int, finding: Finding, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""Run the voice assistant: three processes that call each other over HTTP, with or without the fault.
+"""Run the voice assistant: three processes that talk over HTTP, with or without the fault.
 
 By hand, from this folder::
 
@@ -93,6 +93,9 @@ def running(
         for process, port in zip(processes, ports.values(), strict=True):
             _wait_until_open(process, port)
         yield Assistant(ports["stt"])
+        for process in processes:  # a port that another program took shows only here
+            if process.poll() is not None:
+                raise RuntimeError(f"{process.args} ended by itself: {process.returncode}")
 
 
 def _start(stack: ExitStack, script: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:

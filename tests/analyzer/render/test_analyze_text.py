@@ -143,6 +143,14 @@ def test_a_wide_terminal_shows_the_phases_of_each_hand_off(paper):
     assert "connection  connect" not in printed(paper, STORY, width=80).text
 
 
+def test_a_place_is_shown_with_the_last_folder_of_its_path(paper):
+    far = dataclasses.replace(STORY.findings[0], where="/srv/apps/stt/app.py:41 in forward()")
+
+    text = printed(paper, dataclasses.replace(STORY, findings=(far,))).text
+
+    assert "    at    stt/app.py:41 in forward()" in text
+
+
 def test_a_finding_says_what_it_costs_why_where_how_to_fix_it_and_what_then(paper):
     text = printed(paper, STORY).text
     for part in (
