@@ -26,6 +26,8 @@ class Request(NamedTuple):
     method: str
     path: str
     headers: dict[str, str]
+    raw: list[str]
+    """The headers' names as they were spelled, each as often as it came."""
 
 
 class FaultServer:
@@ -109,11 +111,13 @@ def _read(incoming: BinaryIO) -> Request | None:
         return None
     method, path, _ = line.decode("latin-1").split(" ", 2)
     headers: dict[str, str] = {}
+    raw: list[str] = []
     while (line := incoming.readline()) not in (b"\r\n", b""):
         name, _, value = line.decode("latin-1").partition(":")
+        raw.append(name)
         headers[name.strip().lower()] = value.strip()
     incoming.read(int(headers.get("content-length", "0")))
-    return Request(method, path, headers)
+    return Request(method, path, headers, raw)
 
 
 def _head(status: str, **headers: object) -> bytes:

@@ -31,9 +31,10 @@ def run(home: Path, code: str, timeout: float = 30, **environ: str) -> str:
 
 
 def spooled(home: Path) -> list[dict[str, Any]]:
-    """Return every span in the spool, with its resource's attributes under ``resource``."""
-    files = sorted((home / "spool").glob("*.jsonl"))
-    return spans_in(line for file in files for line in file.read_bytes().splitlines())
+    """Return the spool's spans in the order of their start, each with its ``resource``."""
+    files = (home / "spool").glob("*.jsonl")
+    spans = spans_in(line for file in files for line in file.read_bytes().splitlines())
+    return sorted(spans, key=lambda span: int(span["startTimeUnixNano"]))
 
 
 def spans_in(bodies: Any) -> list[dict[str, Any]]:

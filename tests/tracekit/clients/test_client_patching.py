@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import wrapt
 
 from tracekit.clients.patching import Patches
@@ -72,3 +74,43 @@ def test_two_patches_of_one_method_come_off_in_order():
 
     patches.restore()
     assert vars(Library)["call"] is bare
+
+
+def plainly(original):
+    """Wrap as OpenTelemetry does requests: a function, taken off by its ``__wrapped__``."""
+
+    @functools.wraps(original)
+    def call(self):
+        return ["theirs", *original(self)]
+
+    return call
+
+
+def test_a_plain_wrapper_beneath_ours_can_be_taken_off_by_its_maker():
+    bare = vars(Library)["call"]
+    Library.call = plainly(bare)
+    patches = Patches()
+    patches.wrap(Library, "call", ours)
+    try:
+        assert Library().call() == ["ours", "theirs", "library"]
+
+        Library.call = Library.call.__wrapped__
+        assert Library().call() == ["ours", "library"]
+
+        patches.restore()
+        assert vars(Library)["call"] is bare
+    finally:
+        Library.call = bare
+
+
+def test_a_plain_wrapper_over_ours_leaves_the_bare_function_when_it_goes():
+    bare = vars(Library)["call"]
+    patches = Patches()
+    patches.wrap(Library, "call", ours)
+    Library.call = plainly(Library.call)
+    try:
+        patches.restore()
+        Library.call = Library.call.__wrapped__
+        assert vars(Library)["call"] is bare
+    finally:
+        Library.call = bare

@@ -219,6 +219,14 @@ def test_a_request_id_that_the_caller_set_wins(server, spans, in_request, spelli
     assert "traceparent" in sent
 
 
+def test_a_stale_traceparent_in_another_spelling_is_replaced_not_doubled(server, spans):
+    stale = {"TraceParent": "00-" + "1" * 32 + "-" + "2" * 16 + "-01"}
+    urllib3.PoolManager().request("GET", server.url(), headers=stale)
+
+    spelled = [name for name in server.requests[0].raw if name.lower() == "traceparent"]
+    assert spelled == ["traceparent"]
+
+
 def test_every_hop_sends_its_own_span(server, spans):
     requests.get(server.url("/redirect"))
 
