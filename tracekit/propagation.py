@@ -37,9 +37,9 @@ class RequestIdPropagator(TextMapPropagator):
         context: Context | None = None,
         setter: Setter[CarrierT] = default_setter,
     ) -> None:
-        """Write the ID of the request in *context* into *carrier*."""
+        """Write the ID of the request in *context* into *carrier*, unless it names one already."""
         request = request_in(context)
-        if request is not None:
+        if request is not None and not _named(carrier):
             setter.set(carrier, HEADER, request.request_id)
 
     def extract(
@@ -68,6 +68,13 @@ class _HeadersGetter(Getter[Headers]):
 
     def keys(self, carrier: Headers) -> list[str]:
         return list(carrier)
+
+
+def _named(carrier: Any) -> list[Any]:
+    """Return the keys of *carrier* under which its caller has set a request ID by hand."""
+    if not isinstance(carrier, Mapping):
+        return []
+    return [name for name in carrier if _text(name).lower() == _FIELD]
 
 
 _GETTER = _HeadersGetter()
@@ -142,9 +149,13 @@ def inject(carrier: MutableMapping[str, str], context: Context | None = None) ->
     """Write the current trace and request ID into *carrier*, as string keys and values.
 
     Use it before a message leaves through a queue, a websocket or a subprocess (its environment or
-    its arguments as JSON); the other side calls ``extract``. Never raises.
+    its arguments as JSON); the other side calls ``extract``. What an earlier ``inject`` left in it
+    is replaced. Never raises.
     """
     try:
+        if request_in(context) is not None:
+            for name in _named(carrier):
+                del carrier[name]
         propagate.inject(carrier, context)
         _REQUEST_ID.inject(carrier, context)
     except Exception as error:

@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from tracekit import attributes, ids, otlp, resource
+from tracekit.clients.body import reap
 from tracekit.errors import ConfigurationError
 from tracekit.exporters import make_exporter
 from tracekit.processor import RequestProcessor
@@ -37,7 +38,8 @@ def start(settings: Settings) -> tuple[TracerProvider, Worker]:
     Where the host has set a provider, it keeps its resource, sampler, ids and processors.
     """
     provider = _existing() or _new(settings)
-    worker = Worker(make_exporter(settings), functools.partial(_encode, settings))
+    encode = functools.partial(_encode, settings)
+    worker = Worker(make_exporter(settings), encode, gather=reap)
     provider.add_span_processor(RequestProcessor(worker))
     return provider, worker
 

@@ -35,7 +35,8 @@ class Worker:
     """Takes finished spans in the host's path, exports them in its own daemon thread.
 
     The thread starts with the first span and sleeps while there is nothing to do. A forked child
-    begins with an empty queue, since its parent sends what was waiting.
+    begins with an empty queue, since its parent sends what was waiting. *gather* is called before
+    every batch, and may put spans that nobody else will.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class Worker:
         capacity: int = CAPACITY,
         batch: int = BATCH,
         interval: float = INTERVAL,
+        gather: Callable[[], None] = lambda: None,
     ) -> None:
         self._exporter = exporter
+        self._gather = gather
         self._encode = encode
         self._capacity = capacity
         self._batch = batch
@@ -104,6 +107,7 @@ class Worker:
         """Flush within *timeout* seconds and stop. What cannot be delivered goes to the spool."""
         if self._closed:
             return True
+        self._gather()
         self._closed = True
         if not self._queue and self._thread is None:
             self._exporter.close()
@@ -146,6 +150,7 @@ class Worker:
     def _round(self) -> None:
         tickets = [self._tickets.popleft() for _ in range(len(self._tickets))]
         try:
+            self._gather()
             self._drain(len(self._queue))
             self._exporter.tick()
         except Exception as error:

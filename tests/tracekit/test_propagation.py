@@ -48,6 +48,15 @@ def test_inject_outside_a_request_writes_nothing() -> None:
     assert carrier == {}
 
 
+def test_inject_replaces_what_an_earlier_inject_left() -> None:
+    carrier = {"x-request-id": "of-the-message-before"}
+    with tracekit.request("job", request_id="of-this-message"):
+        tracekit.inject(carrier)
+
+    assert carrier["X-Request-ID"] == "of-this-message"
+    assert "x-request-id" not in carrier
+
+
 def test_inject_into_something_unusable_does_not_raise(captured: Capture) -> None:
     with tracekit.request("turn"):
         tracekit.inject(None)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from outgoing import calls, only_call
 
+import tracekit
 from tracekit import attributes as names
 from tracekit import clients
 
@@ -45,6 +46,15 @@ def test_a_users_own_instrumentation_is_joined_not_doubled(library, server, inst
         assert calls(spans)[1][names.CONNECTION_STATE] is None
     finally:
         HTTPXClientInstrumentor().uninstrument()
+
+
+def test_a_request_id_that_the_caller_set_stays(library, server, spans):
+    with tracekit.request("job", request_id="the-request"):
+        own = library.get(server.url("/headers"))
+        given = library.get(server.url("/headers"), headers={"x-request-id": "the-callers"})
+
+    assert own.json()["x-request-id"] == "the-request"
+    assert given.json()["x-request-id"] == "the-callers"
 
 
 def test_instrumenting_again_changes_nothing(server, spans, provider):
