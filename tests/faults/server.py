@@ -157,6 +157,11 @@ def _chunked(server: FaultServer, _request: Request, out: socket.socket) -> bool
     return True
 
 
+def _broken_off(_server: FaultServer, _request: Request, out: socket.socket) -> bool:
+    out.sendall(_head("200 OK", Content_Length=10) + b"hello")
+    return False
+
+
 def _endless(server: FaultServer, _request: Request, out: socket.socket) -> bool:
     out.sendall(_head("200 OK", Content_Length=1_000_000) + b"hello")
     server.released.wait()
@@ -203,6 +208,7 @@ _ROUTES: dict[str, Callable[[FaultServer, Request, socket.socket], bool]] = {
     "/slow-headers": _slow_headers,
     "/slow-body": _slow_body,
     "/chunked": _chunked,
+    "/broken-off": _broken_off,
     "/endless": _endless,
     "/hang": _hang,
     "/held": _held,

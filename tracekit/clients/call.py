@@ -132,6 +132,10 @@ class Call:
         child = self.tracer.start_span(
             "receive", self.context, attributes=attributes, start_time=self._unix(mark[0])
         )
+        # An error of the status is told by the call's own span; the body is sound.
+        if self.record.error not in (None, str(self.record.status)):
+            child.set_attribute(names.ERROR_TYPE, str(self.record.error))
+            child.set_status(Status(StatusCode.ERROR))
         child.end(self._unix(at))
 
     def _unix(self, perf: int) -> int:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from opentelemetry.trace import TracerProvider
 
+from tracekit import attributes as names
 from tracekit.clients import body as bodies
 from tracekit.clients import connect_scope, sending, target
 from tracekit.clients.body import Body
@@ -24,6 +25,8 @@ from tracekit.clients.registry import Clients, Connections
 from tracekit.phases import ConnectionPhases
 
 _FOREIGN = ("opentelemetry.instrumentation.httpx",)
+_OLD_URL = "http.url"
+"""OpenTelemetry's older name for url.full, which its instrumentation writes with the query."""
 
 
 class Hop(NamedTuple):
@@ -121,6 +124,9 @@ class HttpxAdapter:
         bodies.reap()
         url = request.url
         described = target.describe(request.method, url.scheme, url.host, url.port, url.path)
+        if self._instrumentor is not None and _OLD_URL in getattr(span, "attributes", ()):
+            # A host that instruments httpx itself has chosen to keep the query; we have not.
+            described[_OLD_URL] = described[names.URL_FULL]
         call = Call.join(self._tracer, self.library, span, described)
         record = call.record
         now = perf_counter_ns()

@@ -118,7 +118,7 @@ def _left(response: Any, *, read_to_the_end: bool = False) -> None:
         return
     over = response.isclosed()
     if over and read_to_the_end:
-        body.finish(complete=True)
+        body.finish(complete=True, size=response.tell())
     elif not over:
         body.finish(complete=False)
     # Else urllib3 itself releases after the last byte, inside ``read``, which is yet to count it.

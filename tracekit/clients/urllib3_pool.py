@@ -58,5 +58,6 @@ def _waited(queue: TimedQueue) -> None:
 @observer("urllib3.pool")
 def _released(queue: TimedQueue) -> None:
     record = _record(queue)
-    if record is not None:
+    # A call that failed gives its connection back only after urllib3's back-off, long over itself.
+    if record is not None and "receive" in record.marks:
         record.last = perf_counter_ns()

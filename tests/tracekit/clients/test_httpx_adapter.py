@@ -48,6 +48,22 @@ def test_a_users_own_instrumentation_is_joined_not_doubled(library, server, inst
         HTTPXClientInstrumentor().uninstrument()
 
 
+def test_a_body_that_breaks_off_is_an_error_of_the_call(library, server, spans):
+    with pytest.raises(library.RemoteProtocolError):
+        library.get(server.url("/broken-off"))
+
+    body = only_call(spans).body
+    assert body.attributes[names.ERROR_TYPE] == "RemoteProtocolError"
+    assert not body.status.is_ok
+    assert body.attributes[names.BODY_COMPLETE] is False
+
+
+def test_no_name_of_a_url_carries_its_query(library, server, spans):
+    library.get(server.url("/?token=secret"))
+
+    assert not any("secret" in str(v) for v in only_call(spans).span.attributes.values())
+
+
 def test_a_request_id_that_the_caller_set_stays(library, server, spans):
     with tracekit.request("job", request_id="the-request"):
         own = library.get(server.url("/headers"))

@@ -15,6 +15,7 @@ from opentelemetry.instrumentation.utils import (
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from outgoing import calls, only_call
+from processes import free_port
 
 from tracekit import attributes as names
 from tracekit import clients
@@ -116,6 +117,29 @@ def test_backoff_between_retries_belongs_to_no_call(server, spans):
 
     first, second = calls(spans)
     assert second.span.start_time - first.span.end_time > 0.15e9
+
+
+@pytest.mark.parametrize("fault", ["time-out", "refused"])
+def test_backoff_after_a_failure_belongs_to_no_call(server, spans, fault):
+    url = server.url("/hang") if fault == "time-out" else f"http://127.0.0.1:{free_port()}"
+    retries = urllib3.Retry(2, backoff_factor=0.1)
+    with pytest.raises(urllib3.exceptions.MaxRetryError):
+        urllib3.PoolManager(retries=retries).request("GET", url, timeout=0.05)
+
+    first, second, third = calls(spans)
+    assert all(call[names.ERROR_TYPE] for call in (first, second, third))
+    assert second.duration < 0.15
+    assert third.span.start_time - second.span.end_time > 0.15e9
+
+
+def test_a_drained_body_is_counted_to_its_last_byte(server, spans):
+    response = urllib3.PoolManager().request("GET", server.url("/slow-body"), preload_content=False)
+    response.read(5)
+    response.drain_conn()
+
+    call = only_call(spans)
+    assert call[names.BODY_BYTES] == 10
+    assert call[names.BODY_COMPLETE] is True
 
 
 def test_a_redirect_through_requests_counts_as_sent_again(server, spans):
