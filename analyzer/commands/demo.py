@@ -41,7 +41,7 @@ class Pace:
 
 # Six requests a side are the fewest from which a median's 95 % interval can be had.
 FULL = Pace(scale=1.0, connect_timeout=2.0, requests=6)
-QUICK = Pace(scale=0.1, connect_timeout=0.5, requests=6)
+QUICK = Pace(scale=0.15, connect_timeout=0.4, requests=6)
 
 
 def run(args: argparse.Namespace) -> int:
