@@ -85,18 +85,21 @@ class _Response:
 
     def _head(self, message: Message) -> Message:
         try:
-            self._exchange.respond(message["status"])
-            self._exchange.route = asgi_route(self._scope)
-            headers = list(message.get("headers", ()))
-            for name, _ in headers:
-                if name.lower() == _HEADER:
-                    return message
-            headers.append((_HEADER, self._exchange.request.request_id.encode("ascii")))
-            # A new message: the application may send the same object for every request.
-            return {**message, "headers": headers}
+            # A new message with a new list: the application may send the same object for every
+            # request, and its headers may be an iterator, which can be read once only.
+            message = {**message, "headers": list(message.get("headers", ()))}
+            self._complete(message)
         except Exception as error:
             guard.fault("asgi.response", error)
-            return message
+        return message
+
+    def _complete(self, message: Message) -> None:
+        self._exchange.respond(message["status"])
+        self._exchange.route = asgi_route(self._scope)
+        for name, _ in message["headers"]:
+            if name.lower() == _HEADER:
+                return
+        message["headers"].append((_HEADER, self._exchange.request.request_id.encode("ascii")))
 
 
 def _is_last(message: Message) -> bool:

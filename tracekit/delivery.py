@@ -31,6 +31,10 @@ class Answer:
     status: int | None = None
     retry_after: float | None = None
     error: BaseException | None = None
+    stale: bool = False
+    """Nothing came over a connection that had been kept alive."""
+    timed_out: bool = False
+    """Nothing came in time; the collector may have the batch, or be about to take it."""
 
 
 def judge(answer: Answer) -> Verdict:
@@ -43,14 +47,15 @@ def judge(answer: Answer) -> Verdict:
 def pause_before(attempt: int, answer: Answer) -> float | None:
     """Return the seconds to wait before *attempt* (2, 3, ...), or None to give up for now.
 
-    The first repetition after a lost connection comes at once: a kept-alive connection that the
-    collector had closed meanwhile is no sign of trouble.
+    The first repetition after a kept-alive connection was lost comes at once: that the collector
+    had closed it meanwhile is no sign of trouble. After a time-out none comes: the collector is
+    slow, and the same batch again would make it slower.
     """
-    if attempt > ATTEMPTS:
+    if attempt > ATTEMPTS or answer.timed_out:
         return None
     if answer.retry_after is not None:
         return answer.retry_after if answer.retry_after <= LONGEST_PAUSE else None
-    if answer.status is None and attempt == 2:
+    if answer.stale and attempt == 2:
         return 0.0
     return min(LONGEST_PAUSE, 0.1 * 4.0 ** (attempt - 2))
 

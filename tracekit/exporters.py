@@ -7,24 +7,18 @@ import threading
 import time
 from typing import Protocol
 
-import urllib3
-from urllib3.util import Timeout
-
 from tracekit import guard
 from tracekit.delivery import (
     Answer,
     Verdict,
     absence,
     judge,
-    parse_retry_after,
     pause_before,
-    rejected,
 )
 from tracekit.replay import Replay
 from tracekit.settings import DEFAULT_SERVICE, Settings
 from tracekit.spool import Spool
-
-_TIMEOUT = Timeout(connect=1.0, read=3.0)
+from tracekit.transport import Transport
 
 
 class Exporter(Protocol):
@@ -77,15 +71,24 @@ class SpoolExporter:
 class HttpExporter:
     """Posts every batch to the collector; the spool takes it while the collector is away.
 
-    After a failure the collector is left alone for a while, and batches go straight to the spool,
-    so that a hanging collector costs one time-out and not one for every batch.
+    After a failure the collector is left alone for a while (``delivery.absence``), and batches go
+    straight to the spool. A hanging collector so costs one time-out after each absence and not one
+    for every batch; meanwhile spans wait in the queue.
     """
 
     def __init__(
-        self, endpoint: str, headers: dict[str, str], spool: Spool, replay: Replay
+        self,
+        endpoint: str,
+        headers: dict[str, str],
+        spool: Spool,
+        replay: Replay,
+        *,
+        timeout: float,
     ) -> None:
         self._endpoint = endpoint
+        self._shown = endpoint.partition("?")[0]  # a query may hold a key
         self._headers = {**headers, "Content-Type": "application/json"}
+        self._timeout = timeout
         self._spool = spool
         self._replay = replay
         self._failures = 0
@@ -123,15 +126,11 @@ class HttpExporter:
     def close(self) -> None:
         self._halt.set()
         self._spool.close()
-        self._pool.close()
+        self._transport.close()
 
     def _connect(self) -> None:
-        # retries=False: urllib3 would log each retry into the host's log.
         self._halt = threading.Event()
-        self._pool = urllib3.connectionpool.connection_from_url(
-            self._endpoint, maxsize=1, timeout=_TIMEOUT, retries=False, headers=self._headers
-        )
-        self._path = urllib3.util.parse_url(self._endpoint).request_uri
+        self._transport = Transport(self._endpoint, self._headers, self._timeout)
 
     def _deliver(self, body: bytes) -> Verdict:
         answer = self._attempts(body)
@@ -140,33 +139,23 @@ class HttpExporter:
             self._failures += 1
             self._again_at = time.monotonic() + absence(self._failures, answer)
             cause = answer.error or f"status {answer.status}"
-            guard.warn("exporter.away", f"{self._endpoint} ({cause}); batches wait in the spool")
+            guard.warn("exporter.away", f"{self._shown} ({cause}); batches wait in the spool")
             return verdict
         self._failures = 0
         if verdict is Verdict.REFUSED:
-            guard.warn("exporter.refused", f"{self._endpoint} answered {answer.status}: dropped")
+            guard.warn("exporter.refused", f"{self._shown} answered {answer.status}: dropped")
         return verdict
 
     def _attempts(self, body: bytes) -> Answer:
         attempt = 1
         while True:
-            answer = self._post(body)
+            answer = self._transport.post(body)
             if judge(answer) is not Verdict.TRY_AGAIN:
                 return answer
             attempt += 1
             pause = pause_before(attempt, answer)
             if pause is None or self._halt.wait(pause):
                 return answer
-
-    def _post(self, body: bytes) -> Answer:
-        try:
-            response = self._pool.urlopen("POST", self._path, body=body, redirect=False)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            return Answer(error=error)
-        partly = rejected(response.data) if response.status == 200 else None
-        if partly is not None:
-            guard.warn("exporter.partly_refused", partly)
-        return Answer(response.status, parse_retry_after(response.headers.get("Retry-After")))
 
 
 def make_exporter(settings: Settings) -> Exporter:
@@ -179,4 +168,5 @@ def make_exporter(settings: Settings) -> Exporter:
         :8
     ]
     spool = Spool(settings.spool, service, limit=settings.spool_limit, pending=tag)
-    return HttpExporter(settings.endpoint, headers, spool, Replay(settings.spool, tag))
+    replay = Replay(settings.spool, tag)
+    return HttpExporter(settings.endpoint, headers, spool, replay, timeout=settings.timeout)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import logging
 import os
 import tempfile
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracekit import guard, propagation
@@ -24,11 +24,12 @@ _logger = logging.getLogger("tracekit")
 _lock = threading.Lock()
 
 
-@dataclass
+@dataclasses.dataclass
 class _Process:
     """What runs in this process; None before ``init`` and after ``shutdown``."""
 
     settings: Settings | None = None
+    provider: TracerProvider | None = None
     worker: Worker | None = None
 
 
@@ -80,10 +81,10 @@ def _start(settings: Settings) -> None:
         # Imported here, so that `import tracekit` costs a command none of the SDK's 50 ms.
         from tracekit import provider
 
-        tracer_provider, _process.worker = provider.start(settings)
+        _process.provider, _process.worker = provider.start(settings)
         atexit.register(shutdown)
         if settings.clients:
-            _install_clients(tracer_provider)
+            _install_clients(_process.provider)
     propagation.install()
     _process.settings = settings
 
@@ -119,18 +120,44 @@ def flush(timeout: float = 5.0) -> bool:
 
 
 def shutdown(timeout: float = 5.0) -> bool:
-    """Send what waits and stop; return whether it was delivered within *timeout* seconds.
+    """Stop tracing, send what waits, and put the HTTP clients back as they were.
 
-    It returns in time whatever the collector does; what it does not take goes to the spool. It runs
-    by itself when the interpreter exits. Never raises; without ``init`` it does nothing.
+    Return whether all that waited was brought to safety within *timeout* seconds: to the collector,
+    or to the spool where the collector is away. False means that time ran out (the rest is then in
+    the spool) or that spans were lost: the collector refused them, or the spool is full.
+
+    It returns in time whatever the collector does, and runs by itself when the interpreter exits.
+    Never raises; without ``init`` it does nothing.
     """
     try:
         with _lock:
-            worker, _process.worker, _process.settings = _process.worker, None, None
-        if worker is None:
+            stopped = dataclasses.replace(_process)
+            _process.settings = _process.provider = _process.worker = None
+        if stopped.worker is None:
             return True
         atexit.unregister(shutdown)
-        return worker.shutdown(timeout)
+        return _stop(stopped, stopped.worker, timeout)
     except Exception as error:
         guard.fault("shutdown", error)
         return False
+
+
+def _stop(stopped: _Process, worker: Worker, timeout: float) -> bool:
+    # The clients first: the calls that they still hold end now, and their spans are to be sent.
+    if stopped.settings is not None and stopped.settings.clients:
+        _uninstall_clients()
+    done = worker.shutdown(timeout)
+    if stopped.provider is not None:
+        from tracekit import provider
+
+        provider.stop(stopped.provider, worker)
+    return done
+
+
+def _uninstall_clients() -> None:
+    try:
+        from tracekit import clients
+
+        clients.uninstall()
+    except Exception as error:
+        guard.fault("clients.uninstall", error)

@@ -23,24 +23,29 @@ def name_request(span: Span, parent_context: Context | None) -> None:
 
 
 class RequestProcessor(SpanProcessor):
-    """Hands every finished, sampled span to *worker*."""
+    """Hands every finished, sampled span to ``worker``; None, before and after it, drops them.
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    A provider cannot forget a processor, so it gets one, whose worker comes and goes.
+    """
+
+    def __init__(self) -> None:
+        self.worker: Worker | None = None
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         name_request(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
         try:
-            context = span.context
-            if context is not None and context.trace_flags.sampled:
-                self._worker.put(span)
+            worker, context = self.worker, span.context
+            if worker is not None and context is not None and context.trace_flags.sampled:
+                worker.put(span)
         except Exception as error:
             guard.fault("processor.end", error)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._worker.flush(timeout_millis / 1000)
+        worker = self.worker
+        return worker is None or worker.flush(timeout_millis / 1000)
 
     def shutdown(self) -> None:
-        self._worker.shutdown(SHUTDOWN_SECONDS)
+        if (worker := self.worker) is not None:
+            worker.shutdown(SHUTDOWN_SECONDS)

@@ -17,6 +17,7 @@ from opentelemetry.propagators.textmap import (
     default_getter,
     default_setter,
 )
+from opentelemetry.trace import Span, SpanContext, SpanKind, get_current_span
 
 from tracekit import guard
 from tracekit.request import RequestContext, in_context, request_in
@@ -143,6 +144,30 @@ def remote_context(headers: Headers) -> Context:
     except Exception as error:
         guard.fault("propagation.extract", error)
         return Context()
+
+
+def arriving_context(headers: Headers) -> Context:
+    """Return the context in which the request that came with *headers* is to be served.
+
+    It is the remote one, unless an instrumentation outside of ours has already opened a server span
+    for this very request: then its context goes on. A span that the server's loop leaked from an
+    earlier request has ended, or has another parent. Never raises.
+    """
+    remote = remote_context(headers)
+    outer = get_current_span()
+    return get_current() if outer.is_recording() and _serves(outer, remote) else remote
+
+
+def _serves(outer: Span, remote: Context) -> bool:
+    """Tell whether *outer* is a foreign server span of the request that continues *remote*."""
+    request = request_in(None)
+    if getattr(outer, "kind", None) is not SpanKind.SERVER or (request and request.root is outer):
+        return False
+    return _ids(getattr(outer, "parent", None)) == _ids(get_current_span(remote).get_span_context())
+
+
+def _ids(parent: SpanContext | None) -> tuple[int, int] | None:
+    return (parent.trace_id, parent.span_id) if parent is not None and parent.is_valid else None
 
 
 def inject(carrier: MutableMapping[str, str], context: Context | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -32,16 +33,36 @@ class TimeOrderedIds(IdGenerator):
         return True
 
 
-def start(settings: Settings) -> tuple[TracerProvider, Worker]:
-    """Add tracekit's processor to the global provider; return both.
+_processors: WeakKeyDictionary[TracerProvider, RequestProcessor] = WeakKeyDictionary()
 
-    Where the host has set a provider, it keeps its resource, sampler, ids and processors.
+
+def start(settings: Settings) -> tuple[TracerProvider, Worker]:
+    """Begin to take the spans of the global provider; return it and who takes them.
+
+    Where the host has set a provider, it keeps its resource, sampler, ids and processors. Raises
+    ConfigurationError before anything has been set.
     """
-    provider = _existing() or _new(settings)
+    existing = _existing()
     encode = functools.partial(_encode, settings)
     worker = Worker(make_exporter(settings), encode, gather=reap)
-    provider.add_span_processor(RequestProcessor(worker))
+    provider = existing or _new(settings)
+    _processor_of(provider).worker = worker
     return provider, worker
+
+
+def stop(provider: TracerProvider, worker: Worker) -> None:
+    """Hand no more of the spans of *provider* to *worker*."""
+    processor = _processor_of(provider)
+    if processor.worker is worker:  # and not that of an `init` meanwhile
+        processor.worker = None
+
+
+def _processor_of(provider: TracerProvider) -> RequestProcessor:
+    processor = _processors.get(provider)
+    if processor is None:
+        processor = _processors[provider] = RequestProcessor()
+        provider.add_span_processor(processor)
+    return processor
 
 
 def _existing() -> TracerProvider | None:
@@ -57,9 +78,10 @@ def _existing() -> TracerProvider | None:
 
 
 def _new(settings: Settings) -> TracerProvider:
-    # The sampler and the span limits come from OTEL_* by the SDK's own rules.
-    named = resource.chosen(settings)
-    described = Resource.create(named)
+    # The sampler and the span limits come from OTEL_* by the SDK's own rules. Label and version are
+    # left to each batch: the provider outlives a shutdown, and they do not.
+    name = {attributes.SERVICE_NAME: settings.service} if settings.service else {}
+    described = Resource.create(name)
     if str(described.attributes[attributes.SERVICE_NAME]).startswith(f"{DEFAULT_SERVICE}:"):
         described = described.merge(Resource({attributes.SERVICE_NAME: DEFAULT_SERVICE}))
     provider = TracerProvider(resource=described, id_generator=TimeOrderedIds())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.trace import (
@@ -78,7 +79,7 @@ def mark(name: str) -> None:
 class Request(SpanScope):
     """A request begun by hand; made by ``request()``."""
 
-    def __init__(self, name: str, given: str | None, context: Context | None) -> None:
+    def __init__(self, name: str, given: str | UUID | None, context: Context | None) -> None:
         super().__init__()
         self._name = name
         self._given = given
@@ -117,7 +118,9 @@ def _kind(base: Context) -> SpanKind:
     return SpanKind.CONSUMER if parent.is_valid and parent.is_remote else SpanKind.INTERNAL
 
 
-def request(name: str, *, request_id: str | None = None, context: Context | None = None) -> Request:
+def request(
+    name: str, *, request_id: str | UUID | None = None, context: Context | None = None
+) -> Request:
     """Begin a request where no server does: a microphone loop, a job, a script.
 
     ``with request("utterance") as current:`` opens a root span and gives the request

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from uuid import UUID
 
 from tracekit import guard
 from tracekit.ids import new_request_id
@@ -19,14 +20,16 @@ def is_valid(text: str) -> bool:
     return _ALLOWED.fullmatch(text) is not None
 
 
-def choose(given: str | None) -> tuple[str, bool]:
+def choose(given: object) -> tuple[str, bool]:
     """Return the ID to use, and whether it replaces one that was given and is not acceptable.
 
-    Use it wherever an ID comes from outside. ``None`` means that none was given.
+    Use it wherever an ID comes from outside. ``None`` means that none was given; a ``UUID`` stands
+    for its text, and anything else that is not a ``str`` is not acceptable.
     """
     if given is None:
         return new_request_id(), False
-    if is_valid(given):
-        return given, False
+    text = str(given) if isinstance(given, UUID) else given
+    if isinstance(text, str) and is_valid(text):
+        return text, False
     guard.count("request_id.replaced")
     return new_request_id(), True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextvars import Token
@@ -63,14 +64,18 @@ def finish(span: Span, error: BaseException | None) -> None:
 class SpanScope(ABC):
     """A context manager that is a decorator too; subclasses say which span it opens.
 
-    One instance serves one ``with`` block at a time. As a decorator it opens a fresh instance for
-    every call, so a decorated function may run concurrently and recursively.
+    Make one for every ``with`` block. One that is entered again while it is open, by another thread
+    say, serves that block with a fresh instance, which is counted. As a decorator it opens a fresh
+    instance for every call, so a decorated function may run concurrently and recursively.
     """
 
     def __init__(self) -> None:
         self._span: Span = INVALID_SPAN
         self.context: Context | None = None
         self._token: Token[Context] | None = None
+        self._entered = threading.Lock()
+        self._others: list[SpanScope] = []
+        """Instances that serve further blocks while this one is entered."""
 
     @abstractmethod
     def fresh(self) -> SpanScope:
@@ -104,9 +109,12 @@ class SpanScope(ABC):
         finish(span, error)
 
     def __enter__(self) -> Any:
-        self.open()
-        self.enter()
-        return self._span
+        if self._entered.acquire(blocking=False):
+            return self._begin()
+        guard.count("scope.entered_twice")
+        other = self.fresh()
+        self._others.append(other)
+        return other._begin()
 
     def __exit__(
         self,
@@ -114,6 +122,22 @@ class SpanScope(ABC):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        here = get_current()
+        for other in tuple(self._others):
+            if other.context is here:
+                self._others.remove(other)
+                other._finish(error)
+                return
+        self._finish(error)
+        if self._entered.locked():
+            self._entered.release()
+
+    def _begin(self) -> Any:
+        self.open()
+        self.enter()
+        return self._span
+
+    def _finish(self, error: BaseException | None) -> None:
         self.leave()
         self.close(error)
 

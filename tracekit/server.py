@@ -6,7 +6,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
 from tracekit import attributes, clock, guard, request_id
-from tracekit.propagation import Headers, remote_context
+from tracekit.propagation import Headers, arriving_context
 from tracekit.request import RequestContext, in_context
 from tracekit.scope import finish, tracer
 
@@ -44,7 +44,7 @@ class Exchange:
         chosen, replaced = request_id.choose(",".join(given) if given else None)
         self.request = RequestContext(chosen, replaced=replaced)
         self.request.arrival = headers
-        self.context = in_context(self.request, remote_context(headers))
+        self.context = in_context(self.request, arriving_context(headers))
         self.route: str | None = None
         """The template that the framework matched, as soon as it is known."""
         self._span: Span | None = None

@@ -6,24 +6,34 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from platformdirs import user_data_path
 
+from tracekit import destination
 from tracekit.errors import ConfigurationError
 
 DEFAULT_SERVICE = "unknown_service"
 MAX_NAME = 128
 """The longest service name, version or label, in characters."""
 DEFAULT_SPOOL_LIMIT = 512 * 1024 * 1024
+DEFAULT_TIMEOUT = 10.0
+"""Seconds for the collector's answer (OTLP exporter specification)."""
 
-_TRACES_PATH = "/v1/traces"
+_LARGEST = 2**63 - 1
 
 
 def home() -> Path:
-    """Return the data folder that services and commands share: ``TRACEKIT_HOME`` or the user's."""
+    """Return the data folder that services and commands share: ``TRACEKIT_HOME`` or the user's.
+
+    Raises ConfigurationError where ``TRACEKIT_HOME`` names the home of a user who does not exist.
+    """
     chosen = os.environ.get("TRACEKIT_HOME", "").strip()
-    return Path(chosen).expanduser() if chosen else user_data_path("tracekit", appauthor=False)
+    try:
+        return Path(chosen).expanduser() if chosen else user_data_path("tracekit", appauthor=False)
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"TRACEKIT_HOME is {chosen!r}, and no such user has a home here: give a folder's path"
+        ) from error
 
 
 def spool_folder() -> Path:
@@ -47,6 +57,8 @@ class Settings:
     endpoint: str | None = None
     """The full URL that takes the batches; None writes to the spool."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = DEFAULT_TIMEOUT
+    """Seconds that the collector may take for one answer."""
     clients: bool = True
     disabled: bool = False
     spool: Path = field(default_factory=spool_folder)
@@ -69,15 +81,18 @@ def resolve(
     Raises ConfigurationError, with words that say what to change, for a setting that cannot work.
     """
     read = _Environment(environ)
+    url, authorization = destination.url(endpoint, read)
+    given = destination.headers(headers, read)
     return Settings(
         service=_name("service name", service or read("TRACEKIT_SERVICE", "OTEL_SERVICE_NAME")),
         version=_name("version", version or read("TRACEKIT_VERSION")),
         label=_name("label", label or read("TRACEKIT_LABEL")),
-        endpoint=_endpoint(endpoint, read),
-        headers=dict(headers) if headers is not None else _headers(read),
+        endpoint=url,
+        headers=destination.joined(authorization, given),
+        timeout=_timeout(read),
         clients=clients,
         disabled=(read("OTEL_SDK_DISABLED") or "").lower() == "true",
-        spool_limit=_bytes("TRACEKIT_SPOOL_LIMIT", read, DEFAULT_SPOOL_LIMIT),
+        spool_limit=_number("TRACEKIT_SPOOL_LIMIT", read, DEFAULT_SPOOL_LIMIT, "bytes"),
     )
 
 
@@ -102,60 +117,33 @@ def _name(what: str, value: str | None) -> str | None:
         raise ConfigurationError(f"the {what} must be a string, not {type(value).__name__}")
     if not value.strip():
         return None
-    if len(value) > MAX_NAME or not value.isprintable():
+    if len(value) > MAX_NAME:
+        raise ConfigurationError(f"the {what} has {len(value)} characters: use at most {MAX_NAME}")
+    unprintable = next((sign for sign in value if not sign.isprintable()), None)
+    if unprintable is not None:
         raise ConfigurationError(
-            f"the {what} has {len(value)} characters: use at most {MAX_NAME}, all printable"
+            f"the {what} {value!r} holds the unprintable character U+{ord(unprintable):04X}: "
+            "leave it out"
         )
     return value.strip()
 
 
-def _endpoint(argument: str | None, read: _Environment) -> str | None:
-    # A signal's own variable is used as it is, a base URL gets the signal's path (OTLP exporter
-    # specification, "Endpoint URLs for OTLP/HTTP"); ours is a base URL.
-    base, named = argument or read("TRACEKIT_ENDPOINT"), "endpoint (TRACEKIT_ENDPOINT)"
-    if base is None:
-        exact = read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-        if exact is not None:
-            return _url("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", exact)
-        base, named = read("OTEL_EXPORTER_OTLP_ENDPOINT"), "OTEL_EXPORTER_OTLP_ENDPOINT"
-    if base is None:
-        return None
-    base = _url(named, base).rstrip("/")
-    return base if base.endswith(_TRACES_PATH) else base + _TRACES_PATH
+def _timeout(read: _Environment) -> float:
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"):
+        if read(name) is not None:
+            return _number(name, read, 10_000, "milliseconds", least=1) / 1000
+    return DEFAULT_TIMEOUT
 
 
-def _url(name: str, value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-        _ = parts.port
-    except (ValueError, AttributeError):
-        usable = False
-    if not usable:
-        raise ConfigurationError(
-            f"{name} is {value!r}: give an http:// or https:// URL such as http://127.0.0.1:4318"
-        )
-    return value
-
-
-def _headers(read: _Environment) -> dict[str, str]:
-    text = read("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
-    headers = {}
-    for pair in filter(None, map(str.strip, (text or "").split(","))):
-        name, equals, value = pair.partition("=")
-        if not equals or not name.strip():
-            raise ConfigurationError(
-                f"OTEL_EXPORTER_OTLP_HEADERS has {name.strip()!r} without a value: "
-                "write name=value pairs, separated by commas"
-            )
-        headers[name.strip()] = unquote(value.strip())
-    return headers
-
-
-def _bytes(name: str, read: _Environment, default: int) -> int:
+def _number(
+    name: str, read: _Environment, default: int, unit: str, *, least: int = 0, most: int = _LARGEST
+) -> int:
     text = read(name)
     if text is None:
         return default
-    if not text.isascii() or not text.isdigit():
-        raise ConfigurationError(f"{name} is {text!r}: give a number of bytes, such as {default}")
+    usable = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    if not usable or not least <= int(text) <= most:
+        raise ConfigurationError(
+            f"{name} is {text[:40]!r}: give a number of {unit}, such as {default}"
+        )
     return int(text)

@@ -104,11 +104,15 @@ class Worker:
         return ticket.wait(timeout)
 
     def shutdown(self, timeout: float) -> bool:
-        """Flush within *timeout* seconds and stop. What cannot be delivered goes to the spool."""
+        """Flush within *timeout* seconds and stop; return whether all of it was brought to safety.
+
+        What cannot be delivered in time goes to the spool.
+        """
         if self._closed:
             return True
         self._gather()
         self._closed = True
+        lost_before = self.dropped
         if not self._queue and self._thread is None:
             self._exporter.close()
             return True
@@ -116,7 +120,7 @@ class Worker:
         if not done:
             self._rescue()
         self._exporter.close()
-        return done
+        return done and self.dropped == lost_before
 
     def _drop(self, count: int) -> None:
         with self._lock:

@@ -37,40 +37,73 @@ class WSGIMiddleware:
         exchange = _arrive(environ)
         if exchange is None:
             return self.app(environ, start_response)
+        start = _Start(exchange, environ, start_response)
         token = attach(exchange.context)
         try:
-            body = self.app(environ, _responding(exchange, environ, start_response))
+            body = self.app(environ, start)
         except BaseException as error:
             exchange.end(error)
             raise
         finally:
             leave(token)
-        return _wrap(body, exchange, environ)
+        start.follow()
+        return _wrap(body, exchange, environ, start)
 
 
-def _responding(exchange: Exchange, environ: Environ, start_response: Any) -> Any:
-    """Return a ``start_response`` that notes the status and echoes the ID."""
+class _Start:
+    """``start_response``: notes the status and echoes the ID, in a list of the server's own.
 
-    def respond(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+    The application's list stays as it is, because it may serve the next request too. What the
+    application changes in it afterwards, until its first bytes, ``follow`` brings to the server's:
+    some servers read it as late as that.
+    """
+
+    def __init__(self, exchange: Exchange, environ: Environ, start_response: Any) -> None:
+        self._exchange = exchange
+        self._environ = environ
+        self._start_response = start_response
+        self._given: list[Any] = []
+        self._seen: list[Any] = []
+        self._sent: list[Any] = []
+
+    def __call__(self, status: str, headers: Any, exc_info: Any = None) -> Any:
         try:
-            exchange.respond(int(status[:3]))
-            exchange.route = wsgi_route(environ)  # Flask forgets it when the application returns
-            if not any(name.lower() == _FIELD for name, _ in headers):
-                headers = [*headers, (HEADER, exchange.request.request_id)]
+            self._note(status)
+            headers = headers if isinstance(headers, list) else list(headers)
+            self._given, self._seen, self._sent = headers, [*headers], self._with_id(headers)
+            headers = self._sent
         except Exception as error:
             guard.fault("wsgi.response", error)
-        return start_response(status, headers, *exc_info)
+        if exc_info is None:
+            return self._start_response(status, headers)
+        return self._start_response(status, headers, exc_info)
 
-    return respond
+    def follow(self) -> None:
+        """Bring the application's changes since to the server's list. Never raises."""
+        try:
+            if self._given != self._seen:
+                self._seen, self._sent[:] = [*self._given], self._with_id(self._given)
+        except Exception as error:
+            guard.fault("wsgi.response", error)
+
+    def _note(self, status: str) -> None:
+        self._exchange.respond(int(status[:3]))
+        self._exchange.route = wsgi_route(self._environ)  # Flask forgets it at its return
+
+    def _with_id(self, headers: list[Any]) -> list[Any]:
+        if any(name.lower() == _FIELD for name, _ in headers):
+            return [*headers]
+        return [*headers, (HEADER, self._exchange.request.request_id)]
 
 
 class _Body:
     """The response's body; each step runs in the request's context, the end closes the span."""
 
-    def __init__(self, body: Iterable[bytes], exchange: Exchange) -> None:
+    def __init__(self, body: Iterable[bytes], exchange: Exchange, start: _Start) -> None:
         self._body = body
         self._steps: Iterator[bytes] | None = None
         self._exchange = exchange
+        self._start = start
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -78,14 +111,20 @@ class _Body:
     def __next__(self) -> bytes:
         token = attach(self._exchange.context)
         try:
-            if self._steps is None:
-                self._steps = iter(self._body)
-            return next(self._steps)
+            if self._steps is not None:
+                return next(self._steps)
+            return self._first()
         except BaseException as error:
             self._exchange.end(None if isinstance(error, StopIteration) else error)
             raise
         finally:
             leave(token)
+
+    def _first(self) -> bytes:
+        self._steps = iter(self._body)
+        piece = next(self._steps)
+        self._start.follow()
+        return piece
 
     def close(self) -> None:
         """Close the application's body; the server calls it after the last byte or before."""
@@ -106,11 +145,32 @@ class _SizedBody(_Body):
         return len(self._body)  # type: ignore[arg-type]
 
 
-def _wrap(body: Iterable[bytes], exchange: Exchange, environ: Environ) -> Iterable[bytes]:
+class _ListBody(list[bytes]):
+    """A body that is a list and stays one, because servers send those in one piece."""
+
+    def __init__(self, body: list[bytes], exchange: Exchange) -> None:
+        super().__init__(body)
+        self._exchange = exchange
+
+    def __iter__(self) -> Iterator[bytes]:
+        # To the end, because not every server closes a list.
+        yield from super().__iter__()
+        self._exchange.end()
+
+    def close(self) -> None:
+        """End the span; the server calls it after the last byte."""
+        self._exchange.end()
+
+
+def _wrap(
+    body: Iterable[bytes], exchange: Exchange, environ: Environ, start: _Start
+) -> Iterable[bytes]:
+    if type(body) is list:
+        return _ListBody(body, exchange)
     wrapper = environ.get("wsgi.file_wrapper")
     if isinstance(wrapper, type) and isinstance(body, wrapper) and _on_close(body, exchange):
         return body
-    return (_SizedBody if hasattr(body, "__len__") else _Body)(body, exchange)
+    return (_SizedBody if hasattr(body, "__len__") else _Body)(body, exchange, start)
 
 
 def _on_close(body: Any, exchange: Exchange) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI
-from opentelemetry import baggage, trace
+from opentelemetry import baggage, propagate, trace
 from opentelemetry.trace import SpanKind, StatusCode
 from sockets import Client, get, serving_asgi
 from starlette.applications import Starlette
@@ -22,6 +22,7 @@ from tracekit.testing import Capture
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
+SCOPE = {"type": "http", "method": "GET", "path": "/", "http_version": "1.1", "headers": []}
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
@@ -385,6 +386,76 @@ def test_a_message_object_that_the_application_reuses_is_not_changed(captured: C
         get(port)
         get(port)
     assert start["headers"] == []
+
+
+def test_headers_that_can_be_read_once_only_all_arrive(captured: Capture) -> None:
+    def app_with(*pairs: tuple[bytes, bytes]) -> Any:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            once = (pair for pair in pairs)
+            await send({"type": "http.response.start", "status": 200, "headers": once})
+            await send({"type": "http.response.body", "body": b""})
+
+        return http_only(app)
+
+    for own in ([], [(b"x-request-id", b"own")]):
+        app = app_with((b"x-kept", b"yes"), *own, (b"content-length", b"0"))
+        with serving_asgi(tracekit.ASGIMiddleware(app)) as port:
+            _, headers, _ = get(port, X_Request_ID="theirs")
+        assert headers["x-kept"] == "yes"
+        assert headers["x-request-id"] == ("own" if own else "theirs")
+
+
+def in_another_server_span(app: Any, tracer: trace.Tracer) -> Any:
+    """Serve *app* as an instrumentation does that the host has put outside of ours."""
+
+    async def outer(scope: Any, receive: Any, send: Any) -> None:
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        with tracer.start_as_current_span("outer", propagate.extract(headers), SpanKind.SERVER):
+            await app(scope, receive, send)
+
+    return http_only(outer)
+
+
+@pytest.mark.parametrize("headers", [{}, {"traceparent": TRACEPARENT}])
+def test_a_server_span_that_another_instrumentation_opened_outside_is_continued(
+    captured: Capture, headers: dict[str, str]
+) -> None:
+    app = in_another_server_span(tracekit.ASGIMiddleware(hello), trace.get_tracer("theirs"))
+    with serving_asgi(app) as port:
+        client = Client(port)
+        for number in range(2):
+            client.get(headers={"X-Request-ID": f"turn-{number}", **headers}).read()
+        client.close()
+    spans = captured.wait(4)
+    for number in range(2):
+        mine = [s for s in spans if attributes(s)["tracekit.request_id"] == f"turn-{number}"]
+        ours, theirs = sorted(mine, key=lambda span: span.name)
+        assert (ours.name, theirs.name) == ("GET", "outer")
+        assert ours.parent.span_id == theirs.context.span_id
+        assert ours.context.trace_id == theirs.context.trace_id
+
+
+def test_a_span_around_the_whole_server_is_no_part_of_its_requests(captured: Capture) -> None:
+    async def send(message: Any) -> None: ...
+
+    with trace.get_tracer("theirs").start_as_current_span("main"):
+        asyncio.run(tracekit.ASGIMiddleware(hello)(dict(SCOPE), None, send))  # type: ignore[arg-type]
+    assert captured.named("GET").parent is None
+
+
+def test_a_request_that_one_application_makes_of_another_in_its_process_is_its_own(
+    captured: Capture,
+) -> None:
+    inner = tracekit.ASGIMiddleware(hello)
+
+    async def send(message: Any) -> None: ...
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await inner({**SCOPE, "path": "/inner"}, receive, send)
+
+    asyncio.run(tracekit.ASGIMiddleware(app)(dict(SCOPE), None, send))  # type: ignore[arg-type]
+    assert [span.parent for span in captured.spans] == [None, None]
+    assert len({attributes(span)["tracekit.request_id"] for span in captured.spans}) == 2
 
 
 def test_lifespan_passes_through(captured: Capture) -> None:

@@ -30,10 +30,17 @@ def test_any_success_delivers() -> None:
     assert {judge(Answer(status)) for status in (200, 202, 204)} == {Verdict.DELIVERED}
 
 
-def test_a_lost_connection_is_tried_again_at_once_and_then_more_slowly() -> None:
-    assert pause_before(2, Answer()) == 0
+def test_only_a_kept_alive_connection_that_was_lost_is_tried_again_at_once() -> None:
+    assert pause_before(2, Answer(stale=True)) == 0
+    assert (pause_before(3, Answer(stale=True)) or 0) > 0
+    assert 0 < (pause_before(2, Answer()) or 0) <= 1
     assert 0 < (pause_before(3, Answer()) or 0) <= 1
     assert pause_before(ATTEMPTS + 1, Answer()) is None
+
+
+def test_a_batch_that_timed_out_is_not_sent_again_meanwhile() -> None:
+    assert pause_before(2, Answer(timed_out=True)) is None
+    assert pause_before(2, Answer(timed_out=True, stale=True)) is None
 
 
 def test_retry_after_is_obeyed_within_limits() -> None:

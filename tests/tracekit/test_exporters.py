@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import logging
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from sockets import Collector, answer, drop, free_port
 
-from tracekit import delivery, exporters, guard
+from tracekit import delivery, guard
 from tracekit.exporters import HttpExporter, make_exporter
 from tracekit.settings import Settings
+from tracekit.transport import Transport
 
 
 @pytest.fixture
@@ -172,19 +177,116 @@ def test_a_refusal_is_a_counted_drop_logged_once(
     assert waiting(tmp_path) == []
 
 
-def test_a_hanging_collector_costs_one_time_out_and_closing_does_not_wait_for_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def hang(release: threading.Event) -> Callable[[Any], None]:
+    return lambda handler: release.wait(10) and None
+
+
+def test_a_hanging_collector_gets_the_batch_once_and_closing_does_not_wait_for_it(
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(exporters, "_TIMEOUT", exporters.Timeout(connect=1.0, read=0.2))
     collector, release = Collector(), threading.Event()
-    hang: Callable[[Any], None] = lambda handler: release.wait(10) and None  # noqa: E731
-    collector.script = [hang] * 10
+    collector.script = [hang(release)] * 10
     with collector.listening() as endpoint:
-        exporter = http(endpoint, tmp_path)
+        exporter = http(endpoint, tmp_path, timeout=0.2)
         assert exporter.export(b"{1}")
-        tries = len(collector.requests)
         assert exporter.export(b"{2}")
         exporter.close()
         release.set()
-    assert len(collector.requests) == tries
+    assert len(collector.requests) == 1
     assert waiting(tmp_path) == [b"{1}", b"{2}"]
+
+
+def test_a_connection_that_drops_at_its_first_use_is_not_tried_again_at_once() -> None:
+    collector = Collector()
+    collector.script = [drop]
+    with collector.listening() as endpoint:
+        transport = Transport(endpoint, {}, timeout=5.0)
+        assert not transport.post(b"{1}").stale
+        assert transport.post(b"{1}").status == 200
+        collector.script = [drop]
+        assert transport.post(b"{2}").stale
+        transport.close()
+
+
+def dripping(*parts: bytes, release: threading.Event) -> Callable[[Any], None]:
+    """Answer with *parts* and then one byte at a time, for ever."""
+
+    def act(handler: Any) -> None:
+        handler.close_connection = True
+        try:
+            for part in parts:
+                handler.wfile.write(part)
+            while not release.wait(0.02):
+                handler.wfile.write(b"x")
+        except OSError:
+            pass
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [
+        ([b"HTTP/1.1 200 OK\r\nX-Endless: "], None),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"], 200),
+    ],
+)
+def test_an_answer_that_drips_is_given_up_in_time(parts: list[bytes], status: int | None) -> None:
+    collector, release = Collector(), threading.Event()
+    collector.script = [dripping(*parts, release=release)]
+    with collector.listening() as endpoint:
+        transport = Transport(endpoint, {}, timeout=0.3)
+        start = time.monotonic()
+        answer = transport.post(b"{1}")
+        assert time.monotonic() - start < 3
+        release.set()
+        assert (answer.status, answer.timed_out) == (status, status is None)
+        assert transport.post(b"{2}").status == 200
+        transport.close()
+    assert collector.bodies == [b"{2}"]
+
+
+def test_of_an_endless_answer_only_the_beginning_is_read() -> None:
+    collector, sent = Collector(), []
+
+    def endless(handler: Any) -> None:
+        handler.close_connection = True
+        try:
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            while len(sent) < 1000:
+                handler.wfile.write(b"x" * 1_000_000)
+                sent.append(1)
+        except OSError:
+            pass
+
+    collector.script = [endless]
+    with collector.listening() as endpoint:
+        transport = Transport(endpoint, {}, timeout=30.0)
+        assert transport.post(b"{1}").status == 200
+        assert transport.post(b"{2}").status == 200
+        transport.close()
+    assert len(sent) < 1000
+
+
+def test_a_host_that_logs_at_debug_sees_its_own_calls_and_not_the_exporters(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    collector = Collector()
+    with caplog.at_level(logging.DEBUG), collector.listening() as endpoint:
+        transport = Transport(endpoint, {}, timeout=5.0)
+        transport.post(b"{1}")
+        assert [record.getMessage() for record in caplog.records] == []
+        urllib3.request("POST", endpoint, body=b"{host}")
+        transport.close()
+    assert any("POST /v1/traces" in record.getMessage() for record in caplog.records)
+
+
+def test_a_secret_in_the_query_of_the_endpoint_is_not_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "_faults", Counter())
+    exporter = http(f"http://127.0.0.1:{free_port()}/v1/traces?key=secret", tmp_path)
+    exporter.export(b"{1}")
+    exporter.close()
+    assert "exporter.away" in caplog.text
+    assert "secret" not in caplog.text

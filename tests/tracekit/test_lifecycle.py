@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sockets import Collector, free_port
+from sockets import Collector, answer, free_port
 
 
 def run(home: Path, code: str, timeout: float = 30, **environ: str) -> str:
@@ -128,6 +128,100 @@ def test_it_can_be_shut_down_and_started_again(tmp_path: Path) -> None:
         ("a", "a"),
         ("b", "b"),
     ]
+
+
+def test_what_the_first_start_named_does_not_stay_for_the_second(tmp_path: Path) -> None:
+    run(
+        tmp_path,
+        """
+        import tracekit
+        tracekit.init("stt", label="before", version="1")
+        tracekit.shutdown()
+        tracekit.init("stt")
+        with tracekit.request("second"):
+            pass
+        """,
+    )
+    resource = spooled(tmp_path)[0]["resource"]
+    assert resource["service.name"] == "stt"
+    assert not {"tracekit.label", "service.version"} & set(resource)
+
+
+def test_starting_again_and_again_costs_each_span_no_more(tmp_path: Path) -> None:
+    out = run(
+        tmp_path,
+        """
+        import tracekit
+        from opentelemetry.sdk.trace import Span
+        started = []
+        for _ in range(10):
+            tracekit.init("stt")
+            tracekit.shutdown()
+        tracekit.init("stt")
+        named = Span.set_attribute
+        Span.set_attribute = lambda *args: started.append(args) or named(*args)
+        with tracekit.request("turn"):
+            pass
+        print(len(started))
+        """,
+    )
+    assert out == "1\n"
+    assert named(spooled(tmp_path)) == ["turn"]
+
+
+def test_shutdown_puts_the_http_clients_back(tmp_path: Path) -> None:
+    out = run(
+        tmp_path,
+        """
+        import socket, tracekit, urllib3
+        def hooked():
+            return urllib3.HTTPConnectionPool.urlopen, socket.getaddrinfo
+        before = hooked()
+        tracekit.init("stt")
+        assert hooked() != before
+        tracekit.shutdown()
+        print(hooked() == before)
+        """,
+    )
+    assert out == "True\n"
+
+
+def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    out = run(
+        tmp_path,
+        """
+        import tracekit
+        from opentelemetry import trace
+        try:
+            tracekit.init("stt", endpoint="http://" + "\u00e4" * 80)
+        except tracekit.ConfigurationError as error:
+            print("http://127.0.0.1:4318" in str(error))
+        print(type(trace.get_tracer_provider()).__name__)
+        """,
+    )
+    assert out == "True\nProxyTracerProvider\n"
+
+
+@pytest.mark.parametrize(("status", "safe"), [(200, True), (400, False)])
+def test_shutdown_tells_whether_the_collector_took_the_spans(
+    tmp_path: Path, status: int, safe: bool
+) -> None:
+    collector = Collector()
+    collector.script = [answer(status)]
+    with collector.listening() as endpoint:
+        out = run(
+            tmp_path,
+            """
+            import logging, tracekit
+            logging.getLogger("tracekit").addHandler(logging.NullHandler())
+            tracekit.init("s")
+            with tracekit.request("r"):
+                pass
+            print(tracekit.shutdown())
+            """,
+            TRACEKIT_ENDPOINT=endpoint,
+        )
+    assert out == f"{safe}\n"
 
 
 def test_an_existing_provider_is_joined_and_keeps_what_it_has(tmp_path: Path) -> None:

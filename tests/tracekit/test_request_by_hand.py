@@ -89,3 +89,15 @@ def test_a_milestone_falls_to_the_root_span_where_none_is_recording(captured: Ca
 
 def test_a_milestone_outside_any_request_does_nothing() -> None:
     tracekit.mark("nowhere")
+
+
+def test_a_uuid_stands_for_its_text_and_what_is_no_text_is_replaced(captured: Capture) -> None:
+    given = uuid.uuid4()
+    with tracekit.request("job", request_id=given) as kept:
+        assert tracekit.current_request_id() == kept.request_id == str(given)
+    before = guard.faults().get("request_id.replaced", 0)
+    for unusable in (7, b"job-1", ["job-1"]):
+        with tracekit.request("job", request_id=unusable) as replaced:  # type: ignore[arg-type]
+            assert uuid.UUID(replaced.request_id).version == 7
+    assert guard.faults()["request_id.replaced"] == before + 3
+    assert [span.name for span in captured.spans] == ["job"] * 4

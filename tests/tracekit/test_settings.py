@@ -75,8 +75,23 @@ def test_the_sdk_can_be_disabled() -> None:
         ({"OTEL_EXPORTER_OTLP_HEADERS": "key"}, {}, "name=value"),
         ({"TRACEKIT_LABEL": "x" * 129}, {}, "at most 128"),
         ({}, {"label": "a\nb"}, "printable"),
+        ({}, {"label": "a\u202eb"}, r"unprintable character U\+202E"),
         ({}, {"service": 7}, "must be a string"),
         ({"TRACEKIT_SPOOL_LIMIT": "1GB"}, {}, "number of bytes"),
+        ({"TRACEKIT_SPOOL_LIMIT": "9" * 5000}, {}, "number of bytes"),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "10s"}, {}, "number of milliseconds"),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "0"}, {}, "number of milliseconds"),
+        ({}, {"endpoint": "http://exa mple:1"}, "without '#' or spaces"),
+        ({}, {"endpoint": "http://c:1\n/x"}, "without '#' or spaces"),
+        ({}, {"endpoint": "http://c:1/#part"}, "without '#' or spaces"),
+        ({"TRACEKIT_ENDPOINT": "http://c/x?key=1"}, {}, "TRACES_ENDPOINT"),
+        ({}, {"headers": ["x"]}, "mapping of names to values"),
+        ({}, {"headers": {"x": 5}}, "value of the header 'x'"),
+        ({}, {"headers": {"x": "y\r\nz: 1"}}, "value of the header 'x'"),
+        ({}, {"headers": {"x": "\u20ac"}}, "Latin-1"),
+        ({}, {"headers": {"x\n": "y"}}, "letters, digits and hyphens"),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "a=b%0d%0aX: y"}, {}, "value of the header 'a'"),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "bad name=3"}, {}, "letters, digits and hyphens"),
     ],
 )
 def test_a_setting_that_cannot_work_says_what_to_change(
@@ -84,6 +99,41 @@ def test_a_setting_that_cannot_work_says_what_to_change(
 ) -> None:
     with pytest.raises(ConfigurationError, match=words):
         resolve(environ, **arguments)
+
+
+def test_credentials_in_the_endpoint_become_basic_authentication() -> None:
+    settings = resolve({}, endpoint="http://me:p%40ss@c:4318")
+    assert settings.endpoint == "http://c:4318/v1/traces"
+    assert settings.headers == {"Authorization": "Basic bWU6cEBzcw=="}
+    given = resolve({}, endpoint="http://me:pw@c", headers={"authorization": "Bearer t"})
+    assert given.headers == {"authorization": "Bearer t"}
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://me:secret@c:port", "me:secret@c", "http://me:se/secret@c"]
+)
+def test_no_error_shows_credentials(endpoint: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        resolve({}, endpoint=endpoint)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_whole_url_may_have_a_query() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://c/in?key=1"}
+    assert resolve(environ).endpoint == "https://c/in?key=1"
+
+
+def test_the_time_for_an_answer_is_in_milliseconds_and_the_signals_own_wins() -> None:
+    assert resolve({}).timeout == 10.0
+    environ = {"OTEL_EXPORTER_OTLP_TIMEOUT": "2500"}
+    assert resolve(environ).timeout == 2.5
+    assert resolve({**environ, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "500"}).timeout == 0.5
+
+
+def test_a_home_of_nobody_says_what_to_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACEKIT_HOME", "~no-such-user/x")
+    with pytest.raises(ConfigurationError, match="TRACEKIT_HOME"):
+        resolve({})
 
 
 def test_home_is_shared_by_services_and_commands(

@@ -4,14 +4,18 @@ import asyncio
 import gc
 import inspect
 import logging
+import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.context import get_current
 from opentelemetry.trace import StatusCode
 
 import tracekit
+from tracekit import guard
 from tracekit.testing import Capture
 
 
@@ -170,3 +174,60 @@ def test_a_cancelled_stage_is_named_but_is_no_failure(captured: Capture) -> None
     (span,) = captured.spans
     assert span.attributes["error.type"] == "CancelledError"
     assert span.status.status_code is StatusCode.UNSET
+
+
+def test_one_object_entered_by_several_threads_serves_each_of_them(captured: Capture) -> None:
+    shared, both_in, first_out = tracekit.request("turn"), threading.Barrier(2), threading.Event()
+    before = guard.faults().get("scope.entered_twice", 0)
+
+    def enter(number: int) -> tuple[str | None, str | None]:
+        with shared as current:
+            both_in.wait(5)
+            assert tracekit.current_request_id() == current.request_id
+            inside = current.request_id
+            assert number == 0 or first_out.wait(5)
+        first_out.set()
+        return inside, tracekit.current_request_id()
+
+    with ThreadPoolExecutor(2) as pool:
+        (first, after_first), (second, after_second) = pool.map(enter, range(2))
+    assert (after_first, after_second) == (None, None)
+    ids = [span.attributes["tracekit.request_id"] for span in captured.spans]
+    assert ids == [first, second]
+    assert first != second
+    assert guard.faults()["scope.entered_twice"] == before + 1
+    with shared as again:
+        assert again.request_id not in ids
+    assert len(captured.spans) == 3
+
+
+def test_one_object_entered_inside_itself_nests(captured: Capture) -> None:
+    shared = tracekit.stage("part")
+    with tracekit.request("turn"):
+        current = get_current()
+        with shared, shared, shared:
+            pass
+        assert get_current() is current
+    *parts, turn = captured.spans
+    assert [span.name for span in parts] == ["part"] * 3
+    assert parts[0].parent.span_id == parts[1].context.span_id
+    assert parts[2].parent.span_id == turn.context.span_id
+
+
+def test_tasks_that_share_an_object_do_not_mix(captured: Capture) -> None:
+    shared = tracekit.request("turn")
+
+    async def enter(mine: asyncio.Event, theirs: asyncio.Event) -> tuple[str | None, str | None]:
+        with shared:
+            inside = tracekit.current_request_id()
+            mine.set()
+            await theirs.wait()
+        return inside, tracekit.current_request_id()
+
+    async def both() -> list[tuple[str | None, str | None]]:
+        one, two = asyncio.Event(), asyncio.Event()
+        return list(await asyncio.gather(enter(one, two), enter(two, one)))
+
+    (first, after_first), (second, after_second) = asyncio.run(both())
+    assert (after_first, after_second) == (None, None)
+    assert {span.attributes["tracekit.request_id"] for span in captured.spans} == {first, second}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from sockets import Client, get, serving_wsgi
 import tracekit
 from tracekit.testing import Capture
 
+ENVIRON = {"REQUEST_METHOD": "GET", "SERVER_NAME": "x"}
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
@@ -174,6 +176,67 @@ def test_a_file_reaches_the_server_as_its_own_file_wrapper(captured: Capture, se
         assert get(port)[2] == b"file"
         assert captured.wait(1)[0].attributes["http.response.status_code"] == 200
     assert kept == [True]
+
+
+def test_a_body_that_is_a_list_stays_one_and_its_last_piece_ends_the_span(
+    captured: Capture,
+) -> None:
+    body: Any = tracekit.WSGIMiddleware(hello)(dict(ENVIRON), lambda *_: None)
+    assert isinstance(body, list)
+    assert len(body) == 1
+    assert captured.spans == []
+    assert b"".join(body) == b"hello"
+    assert len(captured.spans) == 1
+    body.close()
+    assert len(captured.spans) == 1
+
+
+@SERVERS
+def test_an_error_page_may_name_its_exc_info(captured: Capture, serving: Any) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        try:
+            raise RuntimeError("no")
+        except RuntimeError:
+            start_response("500 Oh", [("Content-Length", "4")], exc_info=sys.exc_info())
+        return [b"oops"]
+
+    with serving(tracekit.WSGIMiddleware(app)) as port:
+        assert get(port)[::2] == (500, b"oops")
+    assert captured.wait(1)[0].attributes["http.response.status_code"] == 500
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before it returns", "before its first bytes"])
+def test_headers_changed_after_start_response_arrive_where_the_server_still_reads_them(
+    captured: Capture, late: bool
+) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        headers = [("X-Gone", "1")]
+        start_response("200 OK", headers)
+
+        def pieces() -> Iterator[bytes]:
+            headers[:] = [("X-Added", "2")]
+            yield b"x"
+
+        return pieces() if late else list(pieces())
+
+    with serving_wsgi(tracekit.WSGIMiddleware(app)) as port:
+        _, headers, body = get(port, X_Request_ID="turn-7")
+    assert (headers["x-added"], headers["x-request-id"], body) == ("2", "turn-7", b"x")
+    assert "x-gone" not in headers
+
+
+def test_a_list_of_headers_that_serves_every_request_is_not_changed(captured: Capture) -> None:
+    shared = [("Content-Type", "text/plain")]
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", shared)
+        return [b"x"]
+
+    with serving_waitress(tracekit.WSGIMiddleware(app)) as port:
+        assert get(port, X_Request_ID="a")[1]["x-request-id"] == "a"
+        assert get(port, X_Request_ID="b")[1]["x-request-id"] == "b"
+    assert shared == [("Content-Type", "text/plain")]
 
 
 def test_flasks_rule_names_the_span(captured: Capture) -> None:
