@@ -22,6 +22,8 @@ from tracekit.attributes import DROPPED_SPANS
 _MICROSECOND = 1_000
 _NOT_AWAITED = "async, outlives its parent by {}"
 _ORPHAN = "its parent span is missing"
+_CUT = "its parents form a cycle, which was cut here"
+_OWN_PARENT = "it names itself as its parent"
 
 
 def analyze(
@@ -91,11 +93,17 @@ def _own_sections(path: Iterable[PathSection]) -> dict[Node, list[Interval]]:
 
 def _off_path(tree: Tree, waited: dict[Node, bool]) -> dict[Node, str]:
     """Return the spans that nobody waited for, in order of time, and why; not those below them."""
-    reasons = dict.fromkeys(tree.orphans, _ORPHAN)
+    reasons = {node: _unlinked(node, tree) for node in tree.orphans}
     for node in tree.nodes:
         if not waited[node] and node.parent is not None:
             reasons[node] = _NOT_AWAITED.format(duration(node.end - node.parent.end))
     return dict(sorted(reasons.items(), key=lambda item: item[0].start))
+
+
+def _unlinked(orphan: Node, tree: Tree) -> str:
+    if orphan not in tree.cut:
+        return _ORPHAN
+    return _OWN_PARENT if orphan.span.parent_id == orphan.span.span_id else _CUT
 
 
 def _off(node: Node, reason: str, tree: Tree) -> OffPath:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analyzer import conventions
-from analyzer.phases import OPENING, Attempt, Interval, Phase, attempts_of, phases_of
+from analyzer.phases import OK, OPENING, Attempt, Interval, Phase, attempts_of, phases_of
 from analyzer.span import Kind
 from analyzer.trace import Node, Tree
 from tracekit import attributes as a
@@ -64,6 +64,20 @@ class Call:
     def opening(self) -> tuple[Interval, ...]:
         """The time that a reused connection would not have cost."""
         return self.intervals(*OPENING)
+
+    @property
+    def unreached(self) -> bool:
+        """Whether it failed before it had a connection: the look-up, or every address tried."""
+        if conventions.answered(self.node.span):
+            return False
+        if self.attempts:
+            return all(attempt.outcome != OK for attempt in self.attempts)
+        return self.text(a.DNS_ERROR) is not None
+
+    @property
+    def opened(self) -> bool:
+        """Whether it opened its connection, and that took time."""
+        return self.state == "new" and not self.unreached and bool(self.opening)
 
 
 def calls_of(tree: Tree) -> dict[Node, Call]:

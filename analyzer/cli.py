@@ -25,6 +25,8 @@ MODULES = {
 }
 EXTRAS = {"demo": "demo"}
 OUR_PACKAGES = ("tracekit", "analyzer")
+MOST = 1_000_000
+"""The largest number that an option takes: beyond it lies a slip, or a list that takes hours."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -201,9 +203,13 @@ def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
 
 
 def _positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if not 1 <= value <= MOST:
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        raise argparse.ArgumentTypeError(f"{shown} is not a whole number from 1 to {MOST}")
     return value
 
 

@@ -47,10 +47,25 @@ class RequestRow:
 
 
 @dataclass(frozen=True)
+class ProcessReuse:
+    """What one process of a service has of its calls to one target; a pool lives in a process.
+
+    *instance* is the resource's ``service.instance.id``, else host and process id; None stands for
+    all processes that say neither.
+    """
+
+    instance: str | None
+    calls: int
+    new: int
+    reused: int
+
+
+@dataclass(frozen=True)
 class Reuse:
     """How one service's calls to one target got their connections, over the whole store.
 
-    *failed_attempts* counts, by address, the calls that tried it in vain.
+    *failed_attempts* counts, by address, the calls that tried it in vain. *processes* has the calls
+    of each process apart, the busiest first.
     """
 
     calls: int
@@ -58,6 +73,7 @@ class Reuse:
     reused: int
     unknown: int
     failed_attempts: Mapping[str, int]
+    processes: tuple[ProcessReuse, ...]
 
 
 def short_id(key: str) -> str:
@@ -137,14 +153,16 @@ def recent(
 
 def reuse_history(store: Store, client: str, target: str) -> Reuse:
     """Return how service *client* got its connections to *target* (``address:port``)."""
-    (row,) = store.query("reuse_history", client=client, target=target)
+    rows = store.query("reuse_history", client=client, target=target)
     failed = store.query("failed_attempts", client=client, target=target)
+    calls, new, reused = (sum(row[what] for row in rows) for what in ("calls", "new", "reused"))
     return Reuse(
-        calls=row["calls"],
-        new=row["new"],
-        reused=row["reused"],
-        unknown=row["calls"] - row["new"] - row["reused"],
+        calls=calls,
+        new=new,
+        reused=reused,
+        unknown=calls - new - reused,
         failed_attempts={entry["address"]: entry["calls"] for entry in failed},
+        processes=tuple(ProcessReuse(**row) for row in rows),
     )
 
 

@@ -55,11 +55,16 @@ class Node:
 
 @dataclass
 class Forest:
-    """What the ids say before there is one root: true roots, orphans, and what was wrong."""
+    """What the ids say before there is one root: true roots, orphans, and what was wrong.
+
+    *orphans* have no parent here, but name one: it is missing, or, of those in *cut*, a descendant
+    or the span itself.
+    """
 
     nodes: list[Node]
     roots: list[Node]
     orphans: list[Node]
+    cut: set[Node]
     warnings: list[str]
 
 
@@ -67,14 +72,16 @@ class Forest:
 class Tree:
     """One request: *root* may be virtual; *orphans* hang outside it, beside their subtrees.
 
-    *nodes* are all spans, orphans' included, without the virtual root. *complete* is false when
-    something is known to be missing.
+    *cut* are the orphans whose parent is not missing: there a cycle was cut. *nodes* are all spans,
+    orphans' included, without the virtual root. *complete* is false when something is known to be
+    missing.
     """
 
     root: Node
     first: Node
     nodes: list[Node]
     orphans: list[Node]
+    cut: set[Node]
     complete: bool
     warnings: list[str]
 
@@ -86,16 +93,18 @@ def grow(spans: Sequence[Span]) -> Forest:
     groups = _distinct(sorted(spans, key=_first), warnings)
     nodes, bodies = _nodes(groups)
     _link(nodes, groups)
-    looped = _break_cycles(nodes, warnings)
+    cut = _break_cycles(nodes, warnings)
     for body, owner in bodies:
         owner.bodies.append(body)
         owner.end = max(owner.end, body.start_ns + body.duration_ns)
     roots: list[Node] = []
-    orphans = list(looped)
+    orphans = list(cut)
     for node in nodes:
-        if node.parent is None and node not in looped:
+        if node.parent is None and node not in cut:
             (roots if node.span.parent_id in _NO_PARENT else orphans).append(node)
-    return Forest(nodes, sorted(roots, key=_by_start), sorted(orphans, key=_by_start), warnings)
+    roots.sort(key=_by_start)
+    orphans.sort(key=_by_start)
+    return Forest(nodes, roots, orphans, cut, warnings)
 
 
 def plant(forest: Forest) -> Tree:
@@ -104,19 +113,24 @@ def plant(forest: Forest) -> Tree:
     tops, orphans = forest.roots, forest.orphans
     if not tops:
         tops, orphans = orphans, []
-        warnings.append(
-            "the request's first span is missing: the total is the observed extent, "
-            "not the request total"
+        all_cut = forest.cut.issuperset(tops)
+        fault = (
+            "no span is the request's first" if all_cut else "the request's first span is missing"
         )
+        warnings.append(f"{fault}: the total is the observed extent, not the request total")
     elif len(tops) > 1:
         warnings.append(f"{len(tops)} spans have no parent: the time between them is {GAP}")
-    if orphans:
-        names = ", ".join(f"{node.span.service} {node.span.name}" for node in orphans[:3])
-        more = f" and {len(orphans) - 3} more" if len(orphans) > 3 else ""
-        warnings.append(f"the parent span is missing of: {names}{more} (left off the path)")
+    lost = [node for node in orphans if node not in forest.cut]
+    if lost:
+        warnings.append(f"the parent span is missing of: {_names(lost)} (left off the path)")
     root = tops[0] if len(tops) == 1 else _virtual_root(tops)
     complete = len(forest.roots) == 1 and not orphans
-    return Tree(root, tops[0], forest.nodes, orphans, complete, warnings)
+    return Tree(root, tops[0], forest.nodes, orphans, forest.cut, complete, warnings)
+
+
+def _names(nodes: Sequence[Node]) -> str:
+    names = ", ".join(f"{node.span.service} {node.span.name}" for node in nodes[:3])
+    return f"{names} and {len(nodes) - 3} more" if len(nodes) > 3 else names
 
 
 def preorder(tops: Iterable[Node]) -> Iterator[Node]:

@@ -15,6 +15,7 @@ import uvicorn
 from analyzer.collector.app import make_app
 from analyzer.collector.writer import Writer
 from analyzer.errors import BadInput, StoreBusy
+from analyzer.render.safe import printable
 from analyzer.store.local import LocalStore
 from analyzer.store.opening import open_shared
 from analyzer.store.owner import Owner, claim, release
@@ -35,8 +36,7 @@ def serve(path: Path, host: str, port: int) -> None:
         url = _url(address[0], address[1])
         claim(path, Owner(url, os.getpid()))
         try:
-            print(f"tracekit collector on {url}, store {store.name}", flush=True)
-            _run(store, listener)
+            _run(store, listener, f"tracekit collector on {url}, store {printable(store.name)}")
         finally:
             release(path)
 
@@ -73,7 +73,7 @@ def _url(address: str, port: int) -> str:
     return f"http://[{ip}]:{port}" if ip.version == 6 else f"http://{ip}:{port}"
 
 
-def _run(store: LocalStore, listener: socket.socket) -> None:
+def _run(store: LocalStore, listener: socket.socket, ready: str) -> None:
     writer = Writer()
     local_only = ip_address(listener.getsockname()[0]).is_loopback
     config = uvicorn.Config(
@@ -83,10 +83,17 @@ def _run(store: LocalStore, listener: socket.socket) -> None:
         lifespan="off",
         timeout_graceful_shutdown=GRACE,
     )
-    # uvicorn raises the signal again when it is done, to end the process; we have a file to close.
+    server = uvicorn.Server(config)
+
+    # For a signal that comes before uvicorn listens to it, and for the one that uvicorn raises
+    # again when it is done, to end the process: we have a file to close.
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, stop)
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        print(ready, flush=True)
+        server.run(sockets=[listener])
     finally:
         writer.close()

@@ -15,11 +15,11 @@ def run(args: Namespace) -> int:
     with open_store(args.store, create=True) as store:
         for file in args.files:
             try:
-                print(f"{printable(file)}: {_said(store.import_file(file))}")
+                print(f"{printable(file)}: {printable(_said(store.import_file(file)))}")
             except BadInput as error:
                 failed = True
                 print_error(str(error))
-        print(f"store: {store.name}")
+        print(f"store: {printable(store.name)}")
     return 1 if failed else 0
 
 

@@ -43,12 +43,16 @@ def _resource(process: Json) -> Attributes:
 def _draft(span: Json, resource: Attributes) -> Draft:
     tags = _tags(span.get("tags"))
     start_ns = int(span["startTime"]) * 1000
-    references = [_reference(reference) for reference in span.get("references") or ()]
-    parent = next((link for how, link in references if how == "CHILD_OF"), None)
+    trace_id = span["traceID"].lower().zfill(32)
+    links = [_link(reference) for reference in span.get("references") or ()]
+    own = [link for link in links if link.trace_id == trace_id]
+    child_of, follows = (_first(own, how) for how in ("CHILD_OF", "FOLLOWS_FROM"))
+    # Whoever only follows has a place in the tree too; whether it was waited for its times tell.
+    parent_id = child_of.span_id if child_of else span.get("parentSpanID")
     return Draft(
-        trace_id=span["traceID"].zfill(32),
+        trace_id=trace_id,
         span_id=span["spanID"].zfill(16),
-        parent_id=parent.span_id if parent else (span.get("parentSpanID") or "").zfill(16),
+        parent_id=(parent_id or (follows.span_id if follows else "")).zfill(16),
         name=span["operationName"],
         kind=_kind(tags),
         start_ns=start_ns,
@@ -59,17 +63,20 @@ def _draft(span: Json, resource: Attributes) -> Draft:
         status_message=str(tags.get("otel.status_description", "")),
         scope=str(tags.get("otel.scope.name", tags.get("otel.library.name", ""))),
         events=tuple(_event(log) for log in span.get("logs") or ()),
-        links=tuple(link for _, link in references if link is not parent),
+        links=tuple(link for link in links if link is not child_of),
     )
 
 
-def _reference(reference: Json) -> tuple[str, Link]:
-    link = Link(
+def _link(reference: Json) -> Link:
+    return Link(
         reference["traceID"].lower().zfill(32),
         reference["spanID"].lower().zfill(16),
         {"ref_type": reference["refType"]},
     )
-    return reference["refType"], link
+
+
+def _first(links: Sequence[Link], how: str) -> Link | None:
+    return next((link for link in links if link.attributes["ref_type"] == how), None)
 
 
 def _event(log: Json) -> Event:

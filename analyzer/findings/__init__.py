@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from analyzer.findings import address_in_vain, no_connection_reuse, slow_dns, slow_tls
+from analyzer.findings import address_in_vain, no_address, no_connection_reuse, slow_dns, slow_tls
 from analyzer.findings.request import History, Request, Reuse
 from analyzer.report import Finding
 
 __all__ = ["History", "Request", "Reuse", "findings"]
 
-_RULES = (address_in_vain.find, no_connection_reuse.find, slow_dns.find, slow_tls.find)
+_RULES = (
+    address_in_vain.find,
+    no_address.find,
+    no_connection_reuse.find,
+    slow_dns.find,
+    slow_tls.find,
+)
 LEAST_COST_NS = 1_000_000
 LEAST_SHARE = 0.01
 

@@ -14,15 +14,14 @@ from typing import NamedTuple
 from analyzer import conventions
 from analyzer.calls import Call
 from analyzer.findings.request import Request
-from analyzer.findings.wording import first_place
+from analyzer.findings.wording import CANCELLED, REFUSED, TIMEOUT, first_place, host_of, outcome_of
 from analyzer.phases import OK, Attempt, Interval
 from analyzer.report import Finding
 from analyzer.units import duration
 from tracekit import attributes as a
 
 RULE = "address-in-vain"
-_GIVEN_UP = ("timeout", "cancelled")
-_REFUSED = "ECONNREFUSED"
+_GIVEN_UP = (TIMEOUT, CANCELLED)
 
 
 class Vain(NamedTuple):
@@ -40,7 +39,7 @@ def find(request: Request) -> Iterable[Finding]:
     grouped: dict[tuple[str, str, str], list[Vain]] = {}
     for call in request.calls:
         for vain in _vain(call):
-            key = call.client, _host(call), vain.attempt.address
+            key = call.client, host_of(call), vain.attempt.address
             grouped.setdefault(key, []).append(vain)
     for group in grouped.values():
         yield _finding(request, group)
@@ -76,18 +75,18 @@ def _title(vain: Vain) -> str:
     which = "The first address" if vain.first else "An address"
     if vain.attempt.outcome in _GIVEN_UP:
         fault = "never answers"
-    elif vain.attempt.outcome == _REFUSED:
+    elif vain.attempt.outcome == REFUSED:
         fault = "refuses connections"
     else:
         fault = "cannot be reached"
-    return f'{which} of "{_host(vain.call)}" {fault}'
+    return f'{which} of "{host_of(vain.call)}" {fault}'
 
 
 def _evidence(request: Request, worst: Vain, calls: int) -> Iterator[str]:
     attempt, answer = worst.attempt, worst.answer
     order = "first" if worst.first else "before the one that answers"
     yield (
-        f"{attempt.address} was tried {order} and {_outcome(attempt)} after "
+        f"{attempt.address} was tried {order} and {outcome_of(attempt)} after "
         f"{duration(attempt.end - attempt.start)}; {answer.address} then answered in "
         f"{duration(answer.end - answer.start)}."
     )
@@ -97,23 +96,18 @@ def _evidence(request: Request, worst: Vain, calls: int) -> Iterator[str]:
     seen = remembered.failed_attempts.get(attempt.address, 0) if remembered else 0
     if remembered and seen > 1:
         yield f"Sure: seen in {seen} of {remembered.new} new connections in the store."
-    elif attempt.outcome == "cancelled":
+    elif attempt.outcome == CANCELLED:
         yield "Likely: the client gave this address up; it may be slow rather than silent."
     else:
         yield "Sure: the attempt and its outcome were recorded."
 
 
-def _outcome(attempt: Attempt) -> str:
-    words = {"timeout": "timed out", "cancelled": "was given up", _REFUSED: "was refused"}
-    return words.get(attempt.outcome, f"failed ({attempt.outcome})")
-
-
 def _fix(vain: Vain) -> tuple[str, ...]:
     dead, alive = vain.attempt.address, vain.answer.address
-    host, parsed = _host(vain.call), _parse(dead)
+    host, parsed = host_of(vain.call), _parse(dead)
     if parsed is not None and parsed.is_loopback:
         return _fix_loopback(vain)
-    if parsed is not None and parsed.version == 6 and vain.attempt.outcome != _REFUSED:
+    if parsed is not None and parsed.version == 6 and vain.attempt.outcome != REFUSED:
         return (
             f"repair the IPv6 route to {dead}, or take it out of the AAAA records of {host}",
             *_ipv4_only(vain.call),
@@ -132,7 +126,7 @@ def _fix_loopback(vain: Vain) -> tuple[str, ...]:
     literal = f"[{alive}]" if ":" in alive else alive
     url = f"http://{literal}" + (f":{port}" if port is not None else "")
     return (
-        f'use {alive} in the URL instead of "{_host(vain.call)}": {url}',
+        f'use {alive} in the URL instead of "{host_of(vain.call)}": {url}',
         f"or {listen}",
     )
 
@@ -145,10 +139,6 @@ def _ipv4_only(call: Call) -> tuple[str, ...]:
     if library in ("requests", "urllib3"):
         return ("until then, IPv4 only: urllib3.util.connection.HAS_IPV6 = False",)
     return ()
-
-
-def _host(call: Call) -> str:
-    return call.text(a.DNS_HOST) or conventions.server_address(call.node.span) or call.peer
 
 
 def _parse(address: str) -> IPv4Address | IPv6Address | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from analyzer.calls import Call, wraps_another
+from analyzer.findings.process import Process, process_of
 from analyzer.findings.request import Request
 from analyzer.findings.reuse_proof import Proof, prove
 from analyzer.findings.wording import count, keep_connections
@@ -20,13 +21,14 @@ RULE = "no-connection-reuse"
 
 
 def find(request: Request) -> Iterable[Finding]:
-    """Yield one finding per service and target where connections were not reused."""
-    grouped: dict[tuple[str, str | None], list[Call]] = {}
+    """Yield one finding per process and target where connections were not reused (R7)."""
+    grouped: dict[tuple[str, Process, str | None], list[Call]] = {}
     for call in request.calls:
         if not wraps_another(call):
-            grouped.setdefault((call.client, call.target), []).append(call)
+            key = call.client, process_of(call.node.span), call.target
+            grouped.setdefault(key, []).append(call)
     for calls in grouped.values():
-        opened = [call for call in calls if call.state == "new" and call.opening]
+        opened = [call for call in calls if call.opened]
         proof = prove(request, calls, opened) if opened else None
         if proof is not None:
             yield _finding(request, calls, proof)

@@ -14,8 +14,8 @@ from analyzer.trace import Node
 from analyzer.whatif import simulate, without
 
 
-class Reuse(Protocol):
-    """How one service's calls to one target got their connections, over a whole store."""
+class Tally(Protocol):
+    """How calls to one target got their connections."""
 
     @property
     def calls(self) -> int:
@@ -29,9 +29,25 @@ class Reuse(Protocol):
     def reused(self) -> int:
         """Calls that did not."""
 
+
+class ProcessReuse(Tally, Protocol):
+    """The calls of one process, as far as the store can tell processes apart."""
+
+    @property
+    def instance(self) -> str | None:
+        """The process's name, as :class:`analyzer.findings.process.Process` makes it."""
+
+
+class Reuse(Tally, Protocol):
+    """The calls of one service, over a whole store."""
+
     @property
     def failed_attempts(self) -> Mapping[str, int]:
         """By address: the calls that tried it in vain."""
+
+    @property
+    def processes(self) -> Sequence[ProcessReuse]:
+        """The calls of each process apart; those of unknown ones together."""
 
 
 History = Callable[[str, str], "Reuse | None"]

@@ -2,14 +2,16 @@
 
 Only proof counts, the strongest that there is:
 
-1. the store: at least 3 calls of this service to this target, and none was reused;
+1. the store: at least 3 calls of this process to this target opened one, and none was reused;
 2. the client was made on the line of the call (``requests.get``), or during this request in the
    function that made the call: then it cannot be kept;
 3. within this request an earlier call had left a connection free, for less than the 5 s after
    which servers and pools close it.
 
-For the second kind the process must be one that makes more than one call: a script that calls once
-has nothing to reuse.
+A connection is kept by a process (R7), so the calls judged together are those of one process, and
+no other process's calls speak against them. Where spans do not name their process, the first and
+the third kind show only what is likely. For the second kind the process must be one that makes more
+than one call: a script that calls once has nothing to reuse.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from heapq import heappop, heappush
 
 from analyzer import conventions
 from analyzer.calls import Call
-from analyzer.findings.request import Request, Reuse, entry_of
+from analyzer.findings.process import process_of
+from analyzer.findings.request import ProcessReuse, Request, Reuse, entry_of
 from analyzer.findings.wording import called_at, count, first_place, made_at
 from analyzer.span import Kind
 from analyzer.units import duration
@@ -28,6 +31,7 @@ from tracekit import attributes as a
 
 FEWEST_REMEMBERED = 3
 KEPT_OPEN_NS = 5_000_000_000
+WORTH_TELLING_NS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -40,43 +44,63 @@ class Proof:
 
 
 def prove(request: Request, calls: Sequence[Call], opened: Sequence[Call]) -> Proof | None:
-    """Return the strongest proof against *opened*, those of *calls* that opened a connection."""
+    """Return the strongest proof against *opened*, those that opened a connection.
+
+    *calls* are all calls of one process to one target, in order of time.
+    """
     remembered = request.remembered(opened[0])
+    own = _of_process(remembered, process_of(opened[0].node.span).name)
     return (
-        _by_store(remembered, calls, opened)
-        or _by_place(remembered, calls, opened)
+        _by_store(own, calls, opened)
+        or _by_place(remembered, own, calls, opened)
         or _by_free_connection(calls)
     )
 
 
+def _of_process(remembered: Reuse | None, name: str | None) -> ProcessReuse | None:
+    processes = remembered.processes if remembered is not None else ()
+    return next((process for process in processes if process.instance == name), None)
+
+
 def _by_store(
-    remembered: Reuse | None, calls: Sequence[Call], opened: Sequence[Call]
+    own: ProcessReuse | None, calls: Sequence[Call], opened: Sequence[Call]
 ) -> Proof | None:
     """Judge by the store; calls side by side need a connection each, so they count for less."""
-    if remembered is None or remembered.reused:
+    if own is None or own.reused:
         return None
-    if remembered.new < max(FEWEST_REMEMBERED, 2 * _most_at_once(calls)):
+    if own.new < max(FEWEST_REMEMBERED, 2 * _most_at_once(calls)):
         return None
-    first = opened[0]
-    return Proof(
-        tuple(opened),
-        f"Sure: in the store, {remembered.new} of {remembered.new} calls from {first.client} to "
-        f"{first.target} opened a new connection; none was reused"
-        f"{'.' if _serves_many(first) else ', unless each came from a process of its own.'}",
-        made_at(first) or first_place(opened),
+    place = made_at(opened[0]) or first_place(opened)
+    return Proof(tuple(opened), _remembered(own, opened[0]), place)
+
+
+def _remembered(own: ProcessReuse, call: Call) -> str:
+    seen = (
+        f"in the store, {own.new} of {own.calls} calls from {call.client} to {call.target} "
+        f"opened a new connection"
+    )
+    if own.instance is not None:
+        return f"Sure: {seen}, all in one process; none was reused."
+    return (
+        f"Likely: {seen} and none was reused; sure unless they came from several processes, "
+        f"which the spans do not tell."
     )
 
 
 def _by_place(
-    remembered: Reuse | None, calls: Sequence[Call], opened: Sequence[Call]
+    remembered: Reuse | None,
+    own: ProcessReuse | None,
+    calls: Sequence[Call],
+    opened: Sequence[Call],
 ) -> Proof | None:
-    known = remembered.calls if remembered is not None else 0
-    if not (_serves_many(opened[0]) or len(calls) > 1 or known > 1):
+    if not (_serves_many(opened[0]) or len(calls) > 1 or (own is not None and own.calls > 1)):
         return None
     on_line = [call for call in opened if _made_for_the_call(call)]
     if on_line:
-        sentence = "Sure: the client was made for this one call, on the very line of the call."
+        made = "the client was made for this one call, on the very line of the call"
+        sentence = f"Sure: {made}{_how_long_before(on_line)}."
         return Proof(tuple(on_line), sentence, made_at(on_line[0]))
+    # A client that any process kept is one that this process may have just begun to keep.
     kept_before = remembered is not None and remembered.reused > 0
     in_request = [call for call in opened if not kept_before and _made_for_the_request(call)]
     if not in_request:
@@ -89,14 +113,21 @@ def _by_place(
     return Proof(tuple(in_request), sentence, made_at(in_request[0]))
 
 
+def _how_long_before(calls: Sequence[Call]) -> str:
+    # Making a client takes time before its call begins; httpx loads its certificates then.
+    age = max(call.number(a.CLIENT_AGE) or 0 for call in calls)
+    return f", {duration(age)} before it began" if age >= WORTH_TELLING_NS else ""
+
+
 def _by_free_connection(calls: Sequence[Call]) -> Proof | None:
     wasted = tuple(_opened_beside_a_free_one(calls))
     if not wasted:
         return None
+    one_process = process_of(wasted[0].node.span).name is not None
     return Proof(
         wasted,
-        "Sure: an earlier call of this request had left a connection free. "
-        + _why_not_kept(wasted),
+        f"{'Sure' if one_process else 'Likely'}: an earlier call of this request had left a "
+        f"connection free. {_why_not_kept(wasted)}",
         made_at(wasted[0]) or first_place(wasted),
     )
 
@@ -123,7 +154,7 @@ def _opened_beside_a_free_one(calls: Sequence[Call]) -> Iterator[Call]:
             end, ended = heappop(running)
             if calls[ended].state is not None and conventions.answered(calls[ended].node.span):
                 freed[made_at(calls[ended])] = end
-        if call.state == "new":
+        if call.state == "new" and not call.unreached:
             last = max(freed.get(None, 0), freed.get(made_at(call), 0))
             if opened > len(running) and call.node.start - last < KEPT_OPEN_NS:
                 yield call

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from analyzer import conventions
 from analyzer.calls import Call
 from analyzer.findings.request import Request
-from analyzer.findings.wording import count, first_place, keep_connections
+from analyzer.findings.wording import count, first_place, host_of, keep_connections
 from analyzer.report import Finding
 from analyzer.units import duration
 from tracekit import attributes as a
@@ -27,7 +26,7 @@ def find(request: Request) -> Iterable[Finding]:
     grouped: dict[tuple[str, str], list[Call]] = {}
     for call in request.calls:
         if call.phase_ns("dns") >= SLOW_NS:
-            grouped.setdefault((call.client, _host(call)), []).append(call)
+            grouped.setdefault((call.client, host_of(call)), []).append(call)
     for (_, host), calls in grouped.items():
         yield _finding(request, host, calls)
 
@@ -71,7 +70,3 @@ def _evidence(host: str, calls: Sequence[Call]) -> Iterator[str]:
 def _is_resolver_timeout(ns: int) -> bool:
     multiples = round(ns / RESOLVER_TIMEOUT_NS)
     return multiples > 0 and abs(ns - multiples * RESOLVER_TIMEOUT_NS) < RESOLVER_TIMEOUT_NS // 20
-
-
-def _host(call: Call) -> str:
-    return call.text(a.DNS_HOST) or conventions.server_address(call.node.span) or call.peer

@@ -46,10 +46,16 @@ def handshake_ns(call: Call) -> int:
 
 
 def _slow_handshake(call: Call) -> bool:
-    round_trip = min((at.end - at.start for at in call.attempts if at.outcome == OK), default=None)
+    round_trip = _round_trip(call)
     if round_trip is None:
         return handshake_ns(call) >= SLOW_WITHOUT_CONNECT_NS
     return handshake_ns(call) >= max(SLOW_HANDSHAKE_NS, ROUND_TRIPS * round_trip)
+
+
+def _round_trip(call: Call) -> int | None:
+    """Return the TCP connect's time; without addresses the phase's, which is at least that."""
+    answered = [at.end - at.start for at in call.attempts if at.outcome == OK]
+    return min(answered, default=call.phase_ns("connect") or None)
 
 
 def _finding(request: Request, calls: Sequence[Call]) -> Finding:
@@ -91,10 +97,11 @@ def _evidence(calls: Sequence[Call], slow: Mapping[Call, tuple[Interval, ...]]) 
         f"{duration(handshake_ns(longest))}, loading certificates before it "
         f"{duration(setup_ns(longest))}."
     )
-    connect = [at for at in longest.attempts if at.outcome == OK]
-    if connect:
-        took = duration(connect[0].end - connect[0].start)
-        yield f"The TCP connect, one round trip, took {took}; a handshake needs one or two."
+    took = _round_trip(longest)
+    if took is not None:
+        yield (
+            f"The TCP connect, one round trip, took {duration(took)}; a handshake needs one or two."
+        )
     if longest.node.span.attributes.get(a.TLS_RESUMED) is False:
         yield "The session was not resumed: every new connection makes a full handshake."
     yield (

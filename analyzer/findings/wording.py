@@ -1,4 +1,4 @@
-"""Phrases that several rules share: places in code, counts, and the client library's own words."""
+"""Phrases that several rules share: places, hosts, counts, and the client library's own words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Sequence
 
 from analyzer import conventions
 from analyzer.calls import Call
+from analyzer.phases import Attempt
 from tracekit import attributes as a
+
+TIMEOUT, CANCELLED, REFUSED = "timeout", "cancelled", "ECONNREFUSED"
+"""The outcomes of an address tried in vain that rules tell apart; all others are errno names."""
 
 
 def called_at(call: Call) -> str | None:
@@ -32,6 +36,17 @@ def first_place(calls: Sequence[Call]) -> str | None:
 def count(number: int, one: str) -> str:
     """Return ``1 call``, ``3 calls``."""
     return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
+
+def host_of(call: Call) -> str:
+    """Return the name that was looked up for the call, else what stood for it in the URL."""
+    return call.text(a.DNS_HOST) or conventions.server_address(call.node.span) or call.peer
+
+
+def outcome_of(attempt: Attempt) -> str:
+    """Return what became of an address tried, as the verb of a sentence about it."""
+    words = {TIMEOUT: "timed out", CANCELLED: "was given up", REFUSED: "was refused"}
+    return words.get(attempt.outcome, f"failed ({attempt.outcome})")
 
 
 def keep_connections(call: Call) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from analyzer.store.opening import default_path, is_url, open_shared
+from analyzer.store.opening import default_path, is_url, located, open_shared
 from analyzer.store.remote import RemoteStore
 from analyzer.store.store import Ingested, Received, Store
 
@@ -25,4 +25,4 @@ def open_store(location: str | Path | None = None, *, create: bool = False) -> S
     location = location or os.environ.get("TRACEKIT_STORE") or default_path()
     if is_url(location):
         return RemoteStore(str(location))
-    return open_shared(Path(location).expanduser(), create=create)
+    return open_shared(located(location), create=create)

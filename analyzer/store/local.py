@@ -16,7 +16,7 @@ from analyzer.errors import StoreError
 from analyzer.span import Span
 from analyzer.store.body import Body, SpoolMark, digest_of
 from analyzer.store.queries import READABLE, sql
-from analyzer.store.rows import to_line
+from analyzer.store.rows import harmless, to_line
 from analyzer.store.spool import ingest
 from analyzer.store.store import Ingested, Received
 
@@ -35,7 +35,7 @@ class LocalStore:
     @property
     def name(self) -> str:
         """Return the file's path, with ``~`` for the user's home."""
-        home = Path.home()
+        home = Path.home().resolve()
         inside = self.path.is_relative_to(home)
         return f"~/{self.path.relative_to(home)}" if inside else str(self.path)
 
@@ -43,7 +43,7 @@ class LocalStore:
         """Run the named readable query; KeyError for a name that is not one."""
         if name not in READABLE:
             raise KeyError(name)
-        return self._run(name, params)
+        return self._run(name, harmless(params))
 
     def insert(self, spans: Sequence[Span], digest: str | None = None) -> int:
         """Store spans and return how many: none when a body of this digest was stored before."""

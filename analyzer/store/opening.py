@@ -3,31 +3,59 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from analyzer.errors import NotAStore, StoreBusy, StoreError
 from analyzer.store.local import LocalStore
+from analyzer.store.making import busy, make
 from analyzer.store.owner import find_owner
 from analyzer.store.remote import RemoteStore
-from analyzer.store.schema import MINIMAL_DUCKDB, check_schema, write_schema
+from analyzer.store.schema import CONFIG, check_schema
+from tracekit.errors import ConfigurationError
 from tracekit.settings import spool_folder, store_path
 
 PATIENCE = 5.0
 """Seconds to wait for another command that has the file open."""
-CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    # Whichever DuckDB makes the file, every supported one can read it.
-    "storage_compatibility_version": f"v{MINIMAL_DUCKDB}",
-    "autoinstall_known_extensions": "false",
-}
 
 
 def default_path() -> Path:
-    """Return the store of this machine: TRACEKIT_STORE if it is a file, else the data folder's."""
+    """Return the store of this machine: TRACEKIT_STORE if it is a file, else the data folder's.
+
+    Raises StoreError as `located` does.
+    """
     chosen = os.environ.get("TRACEKIT_STORE", "")
-    return Path(chosen).expanduser() if chosen and not is_url(chosen) else store_path()
+    with _one_line():
+        return located(chosen if chosen and not is_url(chosen) else store_path())
+
+
+def located(location: str | Path) -> Path:
+    """Return the file that *location* means, with ``~`` expanded and links followed.
+
+    So DuckDB's log and the owner file lie beside the store, whatever it is called by, and a link
+    stays a link. Raises StoreError for the home of nobody, for links in a circle, and for a name
+    that is not UTF-8, which DuckDB cannot open.
+    """
+    with _one_line():
+        path = Path(location).expanduser().resolve()
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise StoreError(f"{path} cannot be opened: its name is not UTF-8.") from error
+    return path
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, ConfigurationError) as error:
+        raise StoreError(f"the store cannot be found: {str(error).rstrip('.')}.") from error
 
 
 def is_url(location: str | Path) -> bool:
@@ -53,19 +81,16 @@ def open_shared(path: Path, *, create: bool) -> LocalStore | RemoteStore:
 def open_file(path: Path, *, create: bool) -> LocalStore:
     """Open the store file, or make it if *create* (or if the spool waits for this very store).
 
-    Raises StoreError or one of its kinds, with one line that says what to do; a file that is not a
-    store of this version is left as it was.
+    *path* is as `located` returns it. Raises StoreError or one of its kinds, with one line that
+    says what to do; a file that is not a store of this version is left as it was.
     """
-    is_default = path.absolute() == default_path().absolute()
-    spool = spool_folder() if is_default else None
+    with _one_line():
+        spool = spool_folder() if path == default_path() else None
     has_spool = spool is not None and any(spool.glob("*.jsonl"))
-    is_new = _check_path(path, create=create or has_spool)
+    _check_path(path, create=create or has_spool)
     connection = _connect(path)
     try:
-        if is_new:
-            write_schema(connection)
-        else:
-            check_schema(connection, path)
+        check_schema(connection, path)
     except duckdb.Error as error:
         connection.close()
         raise _damaged(path, error) from error
@@ -75,21 +100,30 @@ def open_file(path: Path, *, create: bool) -> LocalStore:
     return LocalStore(connection, path, spool)
 
 
-def _check_path(path: Path, *, create: bool) -> bool:
-    """Return whether the file has yet to be made; raise when it cannot be a store."""
+def _check_path(path: Path, *, create: bool) -> None:
+    """Make the file if it has yet to be made; raise when it cannot be a store."""
     try:
-        if path.is_dir():
-            raise NotAStore(f"{path} is a folder, not a store file.")
-        if path.exists() and path.stat().st_size:
+        if _size(path):
             _check_head(path)
-            return False
-        if not create:
+        elif create:
+            make(path)
+        else:
             raise _missing(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # an empty file, which DuckDB takes for a damaged one
     except OSError as error:
         raise StoreError(f"{path} cannot be opened: {error.strerror}.") from error
-    return True
+
+
+def _size(path: Path) -> int | None:
+    """Return the file's bytes, None where nothing is; raise NotAStore for all but a plain file."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        raise NotAStore(f"{path} is a folder, not a store file.")
+    if not stat.S_ISREG(found.st_mode):
+        raise NotAStore(f"{path} is not a regular file, so it is no store. Nothing was changed.")
+    return found.st_size
 
 
 def _check_head(path: Path) -> None:
@@ -102,7 +136,7 @@ def _check_head(path: Path) -> None:
 def _missing(path: Path) -> StoreError:
     if path.exists():
         return NotAStore(f"{path} is empty, not a tracekit store. Nothing was changed.")
-    if path.absolute() == default_path().absolute():
+    if path == default_path():
         return StoreError(
             f"there are no traces in {path.parent} yet. Run `tracekit demo`, or call "
             'tracekit.init("name") in a service and send it a request, or `tracekit import FILE`.'
@@ -115,9 +149,7 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(str(path), config=CONFIG)
     except duckdb.Error as error:
         if "Could not set lock" in str(error):
-            raise StoreBusy(
-                f"{path} is in use by another process. Wait for it to end, and try again."
-            ) from error
+            raise busy(path) from error
         raise _damaged(path, error) from error
 
 

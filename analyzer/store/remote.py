@@ -47,7 +47,7 @@ class RemoteStore:
     def import_file(self, path: str | Path) -> Received:
         """Send a file of traces to the collector; BadInput when it cannot be read."""
         content = read_file(Path(path))
-        answer = self._post(f"/v1/import?name={quote(str(path))}", content)
+        answer = self._post(f"/v1/import?name={quote(str(path), errors='replace')}", content)
         return Received(**{**answer, "reasons": tuple(answer["reasons"])})
 
     def close(self) -> None:

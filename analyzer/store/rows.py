@@ -37,7 +37,7 @@ def to_line(span: Span) -> bytes:
         return _dump(row)
     except UnicodeEncodeError:
         # Not on the bytes: two keys of a map may become the same.
-        return _dump(_harmless(row))
+        return _dump(harmless(row))
 
 
 def _dump(row: Row) -> bytes:
@@ -124,11 +124,12 @@ def _text(found: Attributes, *keys: str) -> str | None:
     return None
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
+    """Return *value*, nested or not, with "?" for every lone surrogate, as it is stored."""
     if isinstance(value, str):
         return value.encode(errors="replace").decode()
     if isinstance(value, Mapping):
-        return {_harmless(key): _harmless(inner) for key, inner in value.items()}
+        return {harmless(key): harmless(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_harmless(inner) for inner in value]
+        return [harmless(inner) for inner in value]
     return value

@@ -13,6 +13,11 @@ from analyzer.store.queries import sql
 SCHEMA_VERSION = 1
 MINIMAL_DUCKDB = "1.5.0"
 """The oldest DuckDB that reads what we write; a store states it in its table tracekit_schema."""
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    # Whichever DuckDB makes the file, every supported one can read it.
+    "storage_compatibility_version": f"v{MINIMAL_DUCKDB}",
+    "autoinstall_known_extensions": "false",
+}
 
 
 def write_schema(connection: duckdb.DuckDBPyConnection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,22 +10,31 @@ from trace_building import server
 
 from analyzer.analysis import analyze
 from analyzer.report import Finding
+from analyzer.requests import ProcessReuse, Reuse
 from analyzer.span import Span
 from tracekit import attributes as a
+
+THIS_PROCESS = "one-host:100"
+"""The store's name for the process of trace_building's spans."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What a store remembers of one edge."""
+    """What a store remembers of one edge: of *process*, and of *others*, by (name, new, reused)."""
 
-    calls: int = 0
     new: int = 0
     reused: int = 0
     failed_attempts: Mapping[str, int] = field(default_factory=dict)
+    process: str | None = THIS_PROCESS
+    others: Sequence[tuple[str | None, int, int]] = ()
 
-    def __call__(self, client: str, target: str) -> Memory:
+    def __call__(self, client: str, target: str) -> Reuse:
         assert (client, target) == ("api", "back:80")
-        return self
+        seen = [(self.process, self.new, self.reused), *self.others]
+        seen.sort(key=lambda row: -row[1] - row[2])
+        processes = tuple(ProcessReuse(name, new + old, new, old) for name, new, old in seen)
+        new, reused = (sum(each) for each in zip(*(row[1:] for row in seen), strict=True))
+        return Reuse(new + reused, new, reused, 0, self.failed_attempts, processes)
 
 
 def handled(total: float, *calls: Callable[[Span], Span]) -> list[Span]:

@@ -73,6 +73,8 @@ def test_every_command_explains_itself(command, capsys):
         ["analyze", "x", "--wait", "soon"],
         ["analyze", "x", "--wait", "nan"],
         ["list", "--limit", "0"],
+        ["list", "--limit", "many"],
+        ["list", "--limit", "99999999999999999999999"],
         ["list", "--width", "-3"],
         ["serve", "--port", "70000"],
     ],
@@ -82,6 +84,13 @@ def test_wrong_usage_is_exit_code_two(arguments, capsys):
         main(arguments)
     assert end.value.code == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("limit", ["0", "many", "99999999999999999999999", "9" * 5000])
+def test_a_wrong_number_is_told_what_it_may_be(limit, capsys):
+    with pytest.raises(SystemExit):
+        main(["list", "--limit", limit])
+    assert "is not a whole number from 1 to 1000000" in capsys.readouterr().err
 
 
 def test_the_store_can_be_set_once_for_all_commands(monkeypatch):

@@ -90,7 +90,7 @@ def test_what_was_given_up_is_only_likely():
 
 
 def test_the_store_says_how_often_it_was_seen():
-    memory = Memory(calls=40, new=38, reused=2, failed_attempts={"::1": 38})
+    memory = Memory(new=38, reused=2, failed_attempts={"::1": 38})
     (finding,) = found(RULE, handing_off(SILENT), memory)
 
     assert "Sure: seen in 38 of 38 new connections in the store." in finding.evidence

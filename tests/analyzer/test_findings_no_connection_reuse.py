@@ -11,11 +11,15 @@ MADE_ON_THE_LINE = {a.CLIENT_LINE: 41, a.CLIENT_FUNCTION: "forward", a.CLIENT_AG
 MADE_IN_THE_FUNCTION = {a.CLIENT_LINE: 40, a.CLIENT_FUNCTION: "forward", a.CLIENT_AGE: 5 * MS}
 
 
-def calling(start, **more):
+NAMELESS = {a.HOST_ID: "one-host"}
+
+
+def calling(start, resource=None, **more):
     """A call of 40 ms of which 20 opened the connection."""
     phases = {"dns": (start, start + 2), "connect": (start + 2, start + 20),
               "wait": (start + 20, start + 40)}  # fmt: skip
-    return lambda root: call(start, start + 40, root, phases, attributes=opened(**more))
+    made_by = {} if resource is None else {"resource": resource}
+    return lambda root: call(start, start + 40, root, phases, attributes=opened(**more), **made_by)
 
 
 def reusing(start):
@@ -35,6 +39,16 @@ def test_a_client_made_on_the_line_of_the_call_is_proof_from_a_single_call():
     assert finding.fix[0] == "session = requests.Session()   # once, at module level"
 
 
+def test_it_says_how_long_a_client_made_for_the_call_was_in_the_making():
+    made = {**MADE_ON_THE_LINE, a.CLIENT_AGE: 23 * MS}
+    (finding,) = found(RULE, handled(100, calling(40, **made)))
+
+    assert finding.evidence[1] == (
+        "Sure: the client was made for this one call, on the very line of the call, 23.0 ms "
+        "before it began."
+    )
+
+
 def test_a_client_made_in_the_calling_function_during_the_request_is_likely():
     (finding,) = found(RULE, handled(100, calling(20, **MADE_IN_THE_FUNCTION)))
 
@@ -43,16 +57,19 @@ def test_a_client_made_in_the_calling_function_during_the_request_is_likely():
 
 
 def test_it_is_innocent_once_the_store_has_seen_that_client_reuse():
-    memory = Memory(calls=20, new=2, reused=18)
+    memory = Memory(new=2, reused=18)
 
     assert found(RULE, handled(100, calling(20, **MADE_IN_THE_FUNCTION)), memory) == []
 
 
 def test_a_store_in_which_no_call_reused_is_proof():
-    memory = Memory(calls=38, new=38)
+    memory = Memory(new=38)
     (finding,) = found(RULE, handled(100, calling(20)), memory)
 
-    assert "38 of 38 calls from api to back:80 opened a new connection" in finding.evidence[1]
+    assert finding.evidence[1] == (
+        "Sure: in the store, 38 of 38 calls from api to back:80 opened a new connection, "
+        "all in one process; none was reused."
+    )
 
 
 def test_calls_in_a_row_that_each_open_a_connection_are_proof_but_for_the_first():
@@ -103,12 +120,83 @@ def test_the_fix_speaks_the_clients_language(library, line):
     assert finding.fix[0].startswith(line)
 
 
+def test_another_process_that_reuses_does_not_acquit_this_one():
+    memory = Memory(new=6, others=[("after:200", 1, 5)])
+
+    assert len(found(RULE, handled(100, calling(20)), memory)) == 1
+
+
+def test_without_a_process_to_name_the_store_only_makes_it_likely():
+    memory = Memory(new=38, process=None)
+    (finding,) = found(RULE, handled(100, calling(20, NAMELESS)), memory)
+
+    assert finding.evidence[1] == (
+        "Likely: in the store, 38 of 38 calls from api to back:80 opened a new connection and none "
+        "was reused; sure unless they came from several processes, which the spans do not tell."
+    )
+
+
+def test_without_a_process_to_name_a_free_connection_only_makes_it_likely():
+    (finding,) = found(RULE, handled(200, calling(10, NAMELESS), calling(60, NAMELESS)))
+
+    assert finding.evidence[1].startswith("Likely: an earlier call of this request had left a")
+
+
+def test_each_process_of_a_service_is_judged_by_itself():
+    other = {a.HOST_ID: "one-host", a.PROCESS_PID: 200}
+    calls = calling(10), calling(60), calling(110, other), calling(160, other)
+
+    titles = [finding.title for finding in found(RULE, handled(300, *calls))]
+
+    assert titles == ["A new connection for 1 of 2 calls to back:80"] * 2
+
+
+def test_the_first_calls_of_several_workers_are_innocent():
+    workers = [(f"one-host:{pid}", 1, 0) for pid in (200, 300, 400)]
+
+    assert found(RULE, handled(100, calling(20)), Memory(new=1, others=workers)) == []
+
+
+def test_the_first_call_of_a_mended_process_is_innocent_of_what_came_before():
+    before = [("one-host:99", 6, 0)]
+
+    assert found(RULE, handled(100, calling(20)), Memory(new=1, others=before)) == []
+
+
+@pytest.mark.parametrize(
+    "replica",
+    [
+        {a.HOST_ID: "another-host", a.PROCESS_PID: 100},
+        {a.HOST_ID: "one-host", a.PROCESS_PID: 200},
+        {a.HOST_ID: "one-host", a.PROCESS_PID: 100, a.SERVICE_INSTANCE_ID: "second"},
+    ],
+    ids=["host", "pid", "instance"],
+)
+def test_two_replicas_that_take_part_in_one_request_share_no_connection(replica):
+    assert found(RULE, handled(200, calling(10), calling(60, replica))) == []
+
+
+def test_workers_that_were_given_one_instance_id_are_told_apart_by_their_process_id():
+    pod = {a.SERVICE_INSTANCE_ID: "pod", a.HOST_ID: "one-host"}
+    first, second = {**pod, a.PROCESS_PID: 100}, {**pod, a.PROCESS_PID: 200}
+
+    assert found(RULE, handled(200, calling(10, first), calling(60, second))) == []
+
+
+def test_a_script_that_is_run_many_times_and_calls_once_each_time_is_innocent():
+    root = span("job", 0, 100)
+    runs = [(f"one-host:{pid}", 1, 0) for pid in range(200, 230)]
+    memory = Memory(new=1, others=runs)
+
+    assert found(RULE, [root, calling(20, **MADE_ON_THE_LINE)(root)], memory) == []
+
+
 def test_a_single_first_call_is_innocent():
     assert found(RULE, handled(100, calling(20))) == []
 
 
 def test_a_single_first_call_is_innocent_while_the_store_knows_too_little():
-    assert found(RULE, handled(100, calling(20)), Memory(calls=2, new=2)) == []
+    assert found(RULE, handled(100, calling(20)), Memory(new=2)) == []
 
 
 def test_a_client_made_lazily_by_a_helper_is_innocent():
@@ -118,7 +206,7 @@ def test_a_client_made_lazily_by_a_helper_is_innocent():
 
 
 def test_a_store_in_which_some_calls_reused_proves_nothing_against_one():
-    assert found(RULE, handled(100, calling(20)), Memory(calls=38, new=30, reused=8)) == []
+    assert found(RULE, handled(100, calling(20)), Memory(new=30, reused=8)) == []
 
 
 def test_a_free_connection_taken_by_another_call_is_not_free():
@@ -133,7 +221,7 @@ def test_calls_side_by_side_need_a_connection_each():
 
 
 def test_calls_side_by_side_are_innocent_in_a_young_store_too():
-    memory = Memory(calls=3, new=3)
+    memory = Memory(new=3)
 
     assert found(RULE, handled(100, calling(10), calling(12), calling(14)), memory) == []
 
@@ -156,6 +244,31 @@ def test_a_failed_call_leaves_no_connection_behind():
     broken = calling(10, **{a.HTTP_STATUS: None})
 
     assert found(RULE, handled(200, broken, calling(60))) == []
+
+
+@pytest.mark.parametrize(
+    "tried",
+    [attempts(("::1", 2, 20, "timeout")), {a.DNS_ERROR: "EAI_NONAME"}],
+    ids=["no address", "no name"],
+)
+def test_a_connection_that_was_never_made_could_not_be_kept(tried):
+    broken = calling(20, **MADE_ON_THE_LINE, **tried, **{a.HTTP_STATUS: None})
+
+    assert found(RULE, handled(100, broken), Memory(new=6)) == []
+
+
+def test_a_connection_that_could_not_be_made_beside_a_free_one_is_another_fault():
+    tried = attempts(("::1", 2, 20, "timeout"))
+    broken = calling(60, **tried, **{a.HTTP_STATUS: None})
+
+    assert found(RULE, handled(200, calling(10), broken)) == []
+
+
+def test_a_call_that_failed_after_it_had_connected_is_judged_as_any_other():
+    tried = attempts(("::1", 2, 20, "ok"))
+    late = calling(20, **MADE_ON_THE_LINE, **tried, **{a.HTTP_STATUS: None})
+
+    assert len(found(RULE, handled(100, late))) == 1
 
 
 def test_a_script_that_calls_once_has_nothing_to_reuse():

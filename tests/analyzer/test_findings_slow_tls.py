@@ -10,8 +10,9 @@ RULE = "slow-tls"
 
 def shaking_hands(tls, *, connect=1.0, setup=0.0, recorded=True, **more):
     begin = 10 + connect
-    phases = {"connect": (10, begin), "tls": (begin, begin + tls),
-              "wait": (begin + tls, begin + tls + 10)}  # fmt: skip
+    phases = {"tls": (begin, begin + tls), "wait": (begin + tls, begin + tls + 10)}
+    if recorded:
+        phases["connect"] = (10, begin)
     tried = attempts(("192.0.2.1", 0, connect, "ok")) if recorded else {}
     attributes = {a.TLS_SETUP: round(setup * MS), **tried, **more}
     return lambda root: call(10, begin + tls + 10, root, phases, attributes=attributes)
@@ -59,6 +60,18 @@ def test_a_handshake_on_the_same_machine_is_no_finding():
 def test_without_a_recorded_connect_only_a_very_slow_one_is_named():
     assert found(RULE, handled(400, shaking_hands(90, recorded=False))) == []
     assert len(found(RULE, handled(400, shaking_hands(120, recorded=False)))) == 1
+
+
+def test_where_no_address_was_recorded_the_connect_phase_is_the_round_trip():
+    def of(connect, tls):
+        phases = {"connect": (10, 10 + connect), "tls": (10 + connect, 10 + connect + tls)}
+        return handled(900, lambda root: call(10, 10 + connect + tls, root, phases))
+
+    assert found(RULE, of(150, 301)) == []
+    (finding,) = found(RULE, of(10, 60))
+    assert "The TCP connect, one round trip, took 10.0 ms; a handshake needs one or two." in (
+        finding.evidence
+    )
 
 
 def test_a_set_up_longer_than_the_phase_is_not_believed():

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from store_building import START, span
 
+from analyzer.analysis import analyze
 from analyzer.errors import AmbiguousRequest, NoSuchRequest
-from analyzer.requests import load, recent, resolve, reuse_history, short_id
-from analyzer.span import Kind, Status
+from analyzer.requests import ProcessReuse, load, recent, resolve, reuse_history, short_id
+from analyzer.span import Kind, Span, Status
 from analyzer.store import open_store
 
 # Two UUIDv7 of one minute: the first eight characters are the same.
@@ -120,6 +123,13 @@ def test_an_unknown_request_names_the_store_its_time_and_the_nearest(filled):
     assert "Nearest: 5961b2a5" in message
 
 
+@pytest.mark.parametrize("text", ["caf\udce9", "\udcff\udcff\udcff\udcff", "caf\x00e"])
+def test_a_text_that_no_encoding_carries_is_an_unknown_request(filled, text):
+    with pytest.raises(NoSuchRequest, match="no request"):
+        resolve(filled, text)
+    assert recent(filled, service=text) == []
+
+
 def test_an_ambiguous_beginning_lists_the_candidates(filled):
     with pytest.raises(AmbiguousRequest, match=r'"0198c0de" fits 2 requests: 4b7cf7eb, 5961b2a5\.'):
         resolve(filled, "0198c0de")
@@ -194,10 +204,90 @@ def test_a_row_says_what_the_root_is_and_what_connections_cost(store):
     assert row.error
 
 
+EARLY = START - 3_600_000_000_000
+ROOT = f"{1:016x}"
+
+
+def behind_clock(request_id: str, trace_id: str, parent: str = ROOT) -> Span:
+    """Return a called service's span, with a clock an hour behind."""
+    times = {"start_ns": EARLY, "end_ns": EARLY + 100}
+    return span(8, **times, request_id=request_id, trace_id=trace_id, parent_id=parent)
+
+
+def test_a_request_begins_when_its_root_does_whatever_the_other_clocks_say(store):
+    store.insert(
+        [
+            span(1, request_id="older", trace_id=TRACES[0]),
+            span(2, request_id="newer", trace_id=TRACES[1]),
+            behind_clock("newer", TRACES[1], parent=f"{2:016x}"),
+        ]
+    )
+
+    assert [row.request_id for row in recent(store, since_ns=START)] == ["newer", "older"]
+    assert recent(store)[0].start_ns == span(2).start_ns
+    assert resolve(store, "latest") == "newer"
+
+
+def test_a_request_with_a_root_does_not_begin_with_an_orphan(store):
+    store.insert([span(1), behind_clock(None, span(1).trace_id, parent="f" * 16)])
+
+    (row,) = recent(store)
+
+    assert (row.start_ns, row.duration_ns) == (span(1).start_ns, 500_000)
+
+
+def test_a_request_without_a_root_is_as_long_as_what_was_seen_of_it(store):
+    store.insert([span(number, parent_id="f" * 16) for number in (4, 1)])
+
+    (row,) = recent(store)
+
+    assert (row.start_ns, row.duration_ns) == (span(1).start_ns, 3_500_000)
+
+
+def test_a_trace_with_two_request_ids_means_the_outer_one_also_when_clocks_differ(store):
+    store.insert([span(1, request_id="outer"), behind_clock("inner", span(1).trace_id)])
+
+    assert resolve(store, span(1).trace_id) == "outer"
+
+
 def test_several_roots_last_from_the_first_start_to_the_last_end(store):
     store.insert([span(1, request_id="r-1"), span(4, request_id="r-1", trace_id=TRACES[0])])
 
     assert recent(store)[0].duration_ns == 3_500_000
+
+
+def test_several_roots_are_not_longer_for_work_that_nobody_waits_for(store):
+    later = {"request_id": "r-1", "end_ns": START + 60_000_000_000}
+    store.insert(
+        [
+            span(1, request_id="r-1"),
+            span(4, request_id="r-1", trace_id=TRACES[0]),
+            span(5, trace_id=TRACES[0], parent_id=f"{4:016x}", **later),
+        ]
+    )
+
+    (row,) = recent(store)
+
+    assert row.duration_ns == 3_500_000 == analyze(load(store, "r-1")).total_ns
+
+
+def test_a_part_joined_by_its_request_id_leaves_the_total_that_the_analysis_finds(store):
+    whole = {"request_id": "r-1", "end_ns": START + 90_000_000}
+    part = {"request_id": "r-1", "trace_id": TRACES[0], "service": "tts"}
+    store.insert(
+        [
+            span(1, kind=Kind.SERVER, **whole),
+            span(2, kind=Kind.CLIENT, parent_id=ROOT, **whole),
+            span(3, kind=Kind.SERVER, end_ns=START + 80_000_000, **part),
+            span(4, parent_id=f"{3:016x}", end_ns=START + 60_000_000_000, **part),
+        ]
+    )
+
+    (row,) = recent(store)
+    report = analyze(load(store, "r-1"))
+
+    assert row.duration_ns == 89_000_000 == report.total_ns
+    assert row.start_ns == report.start_unix_ns
 
 
 @pytest.mark.parametrize(
@@ -269,7 +359,35 @@ def test_reuse_is_counted_over_all_calls_to_one_target(store):
     assert reuse.failed_attempts == {"::1": 2}
 
 
+def process_call(number: int, state: str, resource: dict[str, object]) -> object:
+    return replace(call(number, state), resource=resource)
+
+
+def test_reuse_is_counted_for_each_process_by_itself_the_busiest_first(store):
+    named = {"service.instance.id": "one", "host.name": "box", "process.pid": 7}
+    nameless = {"service.instance.id": "", "host.name": "box", "process.pid": 7}
+    store.insert(
+        [
+            process_call(1, "new", {}),
+            process_call(2, "new", nameless),
+            process_call(3, "joined", nameless),
+            process_call(4, "new", named),
+            process_call(5, "reused", named),
+            process_call(6, "reused", named),
+        ]
+    )
+
+    reuse = reuse_history(store, "shop", "tts.local:80")
+
+    assert (reuse.calls, reuse.new, reuse.reused, reuse.unknown) == (6, 3, 3, 0)
+    assert reuse.processes == (
+        ProcessReuse("one", calls=3, new=1, reused=2),
+        ProcessReuse("box:7", calls=2, new=1, reused=1),
+        ProcessReuse(None, calls=1, new=1, reused=0),
+    )
+
+
 def test_a_target_never_called_has_an_empty_history(store):
     reuse = reuse_history(store, "shop", "nowhere:1")
 
-    assert (reuse.calls, reuse.failed_attempts) == (0, {})
+    assert (reuse.calls, reuse.failed_attempts, reuse.processes) == (0, {}, ())

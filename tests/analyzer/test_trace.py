@@ -116,8 +116,25 @@ def test_a_span_that_is_its_own_parent_is_cut_and_reported():
     root = server("root", 0, 100)
     report = analyze([root, span("self", 10, 20, "7", span_id="7")])
 
-    assert any("cycle" in warning for warning in report.warnings)
-    assert [off.name for off in report.spans_off_path] == ["self"]
+    assert report.warnings == ("the parents of span 7 form a cycle; it was cut",)
+    assert [(off.name, off.reason) for off in report.spans_off_path] == [
+        ("self", "it names itself as its parent")
+    ]
+    assert not report.complete
+
+
+def test_a_cycle_beside_the_root_is_listed_for_what_it_is_and_no_parent_is_called_missing():
+    root = server("root", 0, 100)
+    ring = [span("a", 10, 90, "2", span_id="1"), span("b", 20, 80, "1", span_id="2")]
+    report = analyze([root, *ring, span("lost", 30, 40, "f" * 16)])
+
+    assert [(off.name, off.reason) for off in report.spans_off_path] == [
+        ("a", "its parents form a cycle, which was cut here"),
+        ("lost", "its parent span is missing"),
+    ]
+    assert [w for w in report.warnings if "missing" in w] == [
+        "the parent span is missing of: api lost (left off the path)"
+    ]
 
 
 def test_a_cycle_is_cut_at_its_earliest_span():
@@ -129,7 +146,10 @@ def test_a_cycle_is_cut_at_its_earliest_span():
     report = analyze(ring)
 
     assert [section.name for section in report.critical_path] == ["a", "b", "c", "b", "a"]
-    assert any("cycle" in warning for warning in report.warnings)
+    assert report.warnings == (
+        "the parents of span 1 form a cycle; it was cut",
+        "no span is the request's first: the total is the observed extent, not the request total",
+    )
 
 
 def test_a_cycle_is_cut_there_even_if_an_earlier_span_hangs_on_it():

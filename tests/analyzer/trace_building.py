@@ -31,7 +31,7 @@ def span(
     fields: dict[str, Any] = {
         "trace_id": TRACE,
         "span_id": f"{next(_numbers):016x}",
-        "resource": {a.HOST_ID: "one-host"},
+        "resource": {a.HOST_ID: "one-host", a.PROCESS_PID: 100},
         "request_id": "req-1",
         **more,
     }

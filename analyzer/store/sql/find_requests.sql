@@ -1,7 +1,7 @@
 -- Requests whose ID, or one of whose traces' IDs, fits the text; only those that fit it best.
 -- how: 0 the whole ID, 1 the whole trace ID, 2 its beginning, 3 its end.
 -- Newest first, by the first span that carries the ID itself; but of a trace with several request
--- IDs the outermost first.
+-- IDs the outermost first: the one that has the root, whatever the others' clocks say.
 WITH fitting AS (
     SELECT
         request,
@@ -13,7 +13,8 @@ WITH fitting AS (
             WHEN ends_with(lower(request), lower($text)) OR ends_with(trace_id, lower($text))
                 THEN 3
         END AS how,
-        CASE WHEN request_id IS NULL OR request_id = request THEN start_ns END AS own_start_ns
+        CASE WHEN request_id IS NULL OR request_id = request THEN start_ns END AS own_start_ns,
+        request_id = request AND parent_span_id IS NULL AS is_own_root
     FROM request_spans
 )
 SELECT request, min(how) AS how, count(*) OVER () AS fits
@@ -21,7 +22,7 @@ FROM fitting
 WHERE how = (SELECT min(how) FROM fitting)
 GROUP BY request
 ORDER BY
-    CASE WHEN min(how) = 1 THEN min(own_start_ns) END,
+    CASE WHEN min(how) = 1 THEN row(NOT bool_or(is_own_root), min(own_start_ns)) END,
     min(own_start_ns) DESC,
     request
 LIMIT $most;

@@ -11,8 +11,9 @@ QUALIFY row_number() OVER (
     PARTITION BY coalesce(keyed.request, spans.trace_id), spans.trace_id, span_id, kind ORDER BY seq
 ) = 1;
 
--- One row for every request. With one root its duration is the request's, else the time from the
--- first start to the last end (R1). A service that received a trace but no request ID gave its part
+-- One row for every request. It lasts from the first start to the last end of its roots, of all its
+-- spans only where no root is known (R1): other clocks, orphans and work that nobody waits for do
+-- not move it. A service that received a trace but no request ID gave its part
 -- an ID of its own; that part is no request beside the one that its trace's root belongs to.
 CREATE OR REPLACE VIEW requests AS
 WITH services AS (
@@ -21,7 +22,8 @@ WITH services AS (
         service,
         min(start_ns) AS start_ns,
         max(start_ns + duration_ns) AS end_ns,
-        count(*) FILTER (WHERE parent_span_id IS NULL) AS roots,
+        min(start_ns) FILTER (WHERE parent_span_id IS NULL) AS root_start_ns,
+        max(start_ns + duration_ns) FILTER (WHERE parent_span_id IS NULL) AS root_end_ns,
         count(*) AS spans,
         sum(coalesce(pool_wait_ns, 0) + coalesce(dns_ns, 0) + coalesce(connect_ns, 0)
             + coalesce(tls_ns, 0)) AS connection_ns,
@@ -30,7 +32,7 @@ WITH services AS (
                 'request_id': request_id, 'is_root': parent_span_id IS NULL,
                 'trace_id': trace_id, 'service': service, 'version': service_version,
                 'label': label, 'name': display_name, 'http_status': http_status,
-                'status': status, 'duration_ns': duration_ns
+                'status': status
             },
             row(parent_span_id IS NOT NULL, start_ns, -duration_ns, seq)
         ) AS root,
@@ -41,9 +43,8 @@ WITH services AS (
 totals AS (
     SELECT
         request,
-        min(start_ns) AS start_ns,
-        max(end_ns) - min(start_ns) AS extent_ns,
-        sum(roots) AS roots,
+        coalesce(min(root_start_ns), min(start_ns)) AS begin_ns,
+        coalesce(max(root_end_ns), max(end_ns)) AS end_ns,
         sum(spans)::BIGINT AS spans,
         sum(connection_ns)::BIGINT AS connection_ns,
         list(service ORDER BY start_ns, service) AS services,
@@ -54,8 +55,8 @@ totals AS (
 SELECT
     request,
     root.trace_id AS trace_id,
-    start_ns,
-    CASE WHEN roots = 1 THEN root.duration_ns ELSE extent_ns END AS duration_ns,
+    begin_ns AS start_ns,
+    end_ns - begin_ns AS duration_ns,
     connection_ns,
     root.service AS service,
     root.name AS name,

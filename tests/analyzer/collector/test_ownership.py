@@ -11,7 +11,7 @@ from otlp_building import otlp_json, otlp_span
 from processes import DEADLINE, clean_environment, tracekit
 from store_building import TRACE
 
-from analyzer.errors import BadInput, StoreError
+from analyzer.errors import BadInput, NoSuchRequest, StoreError
 from analyzer.requests import load, recent, resolve
 from analyzer.store import open_store
 from analyzer.store.local import LocalStore
@@ -32,6 +32,12 @@ def test_it_says_where_it_listens_and_what_it_stores(home):
             f"store {home / 'traces.duckdb'}\n"
         )
         assert running.port != 0
+
+
+def test_it_says_a_name_with_an_escape_harmlessly(home):
+    with collector(home, "--store", str(home / "red\x1b[31m.duckdb")) as running:
+        assert r"red\x1b[31m.duckdb" in running.ready_line
+        assert "\x1b" not in running.ready_line
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -86,6 +92,13 @@ def test_commands_ask_the_collector_that_owns_the_file(home):
                 store.query("insert_body")
 
 
+def test_a_request_that_no_encoding_carries_is_unknown_to_a_collector_too(home):
+    with collector(home) as running, open_store(running.url) as store:
+        running.traces(otlp_json())
+        with pytest.raises(NoSuchRequest):
+            resolve(store, "caf\udce9")
+
+
 def test_both_ways_to_a_store_return_the_same(home):
     spans = [
         otlp_span(
@@ -134,6 +147,12 @@ def test_files_are_imported_through_the_collector(home, tmp_path):
         assert running.spans() == 1
 
 
+def test_a_file_whose_name_no_encoding_carries_is_imported_through_the_collector(home, tmp_path):
+    (tmp_path / "caf\udce9.json").write_bytes(otlp_json())
+    with collector(home), open_store() as store:
+        assert store.import_file(tmp_path / "caf\udce9.json").stored == 1
+
+
 def test_a_second_collector_for_one_store_is_refused(home):
     with collector(home):
         result = tracekit("serve", "--port", "0", env=clean_environment(home))
@@ -141,6 +160,21 @@ def test_a_second_collector_for_one_store_is_refused(home):
     assert result.returncode == 1
     assert "a collector serves this store already" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_collector_is_found_by_every_name_of_its_store(home, tmp_path):
+    link = tmp_path / "link.duckdb"
+    link.symlink_to(home / "traces.duckdb")
+
+    with collector(home, "--store", str(link)), open_store() as store:
+        assert isinstance(store, RemoteStore)
+
+
+def test_a_home_that_nobody_has_is_nothing_to_serve(home):
+    result = tracekit("serve", "--store", "~nobody-has-this/x", env=clean_environment(home))
+
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith("tracekit: ")
 
 
 def test_a_port_in_use_is_said_in_one_line(home):

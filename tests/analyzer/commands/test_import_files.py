@@ -63,6 +63,18 @@ def test_a_file_imported_again_brings_nothing_new(run, files):
     assert result.returncode == 0
 
 
+def test_names_with_escapes_are_said_harmlessly(run, files):
+    traces = files / "lines\x1b[31m.jsonl"
+    traces.write_bytes(otlp_json())
+
+    result = run("import", str(traces), "--store", str(files / "red\x1b[31m.duckdb"))
+
+    assert result.returncode == 0, result.stderr
+    assert "\x1b" not in result.stdout
+    assert r"store: " in result.stdout
+    assert r"red\x1b[31m.duckdb" in result.stdout
+
+
 def test_an_imported_jaeger_trace_is_analysed(run):
     run("import", str(JAEGER))
 

@@ -127,5 +127,30 @@ def test_a_jaeger_trace_is_read_as_it_was_meant():
     assert select.status is Status.ERROR
     assert select.attributes["sql.rows"] == 9007199254740993
     assert select.attributes["load"] == 0.25
-    assert publish.parent_id is None
+    assert publish.parent_id == "01a2b3c4d5e6f708"
     assert [link.span_id for link in publish.links] == ["01a2b3c4d5e6f708"]
+
+
+CHILD_OF = {"refType": "CHILD_OF", "traceID": "a", "spanID": "1"}
+FOLLOWS_FROM = {"refType": "FOLLOWS_FROM", "traceID": "A", "spanID": "2"}
+ELSEWHERE = {"refType": "FOLLOWS_FROM", "traceID": "b", "spanID": "3"}
+
+
+@pytest.mark.parametrize(
+    ("said", "parent", "links"),
+    [
+        ({"references": [FOLLOWS_FROM, CHILD_OF]}, "1", ["2"]),
+        ({"references": [ELSEWHERE, FOLLOWS_FROM]}, "2", ["3", "2"]),
+        ({"references": [FOLLOWS_FROM], "parentSpanID": "4"}, "4", ["2"]),
+        ({"references": [ELSEWHERE]}, None, ["3"]),
+        ({}, None, []),
+    ],
+)
+def test_a_jaeger_span_hangs_below_the_best_reference_in_its_trace(said, parent, links):
+    span = {"traceID": "a", "spanID": "9", "operationName": "x", "startTime": 1, "duration": 1}
+    trace = {"spans": [{**span, **said}], "processes": {}}
+
+    (found,) = decode_any(json.dumps(trace).encode(), "x").spans
+
+    assert found.parent_id == (parent and parent.zfill(16))
+    assert [link.span_id for link in found.links] == [link.zfill(16) for link in links]

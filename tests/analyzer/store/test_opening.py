@@ -125,6 +125,65 @@ def test_an_empty_file_is_no_store_but_may_become_one(path):
         assert store.query("extent")[0]["spans"] == 0
 
 
+def test_a_pipe_is_no_store_and_stays(path):
+    os.mkfifo(path)
+
+    for create in (True, False):
+        with pytest.raises(NotAStore, match=r"not a regular file.* Nothing was changed"):
+            open_store(path, create=create)
+    assert path.is_fifo()
+
+
+@pytest.mark.parametrize("target_exists", [True, False])
+def test_a_link_to_a_new_store_stays_a_link(path, tmp_path, target_exists):
+    target = tmp_path / "disk" / "real.duckdb"
+    if target_exists:
+        target.parent.mkdir()
+        target.touch()
+    path.symlink_to(target)
+
+    with open_store(path, create=True) as store:
+        store.insert([span(1)])
+
+    assert path.is_symlink()
+    with open_store(target) as store:
+        assert store.query("extent")[0]["spans"] == 1
+
+
+def test_a_link_to_a_pipe_leaves_both(path, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    path.symlink_to(tmp_path / "pipe")
+
+    with pytest.raises(NotAStore, match="not a regular file"):
+        open_store(path, create=True)
+
+    assert path.is_symlink()
+    assert path.is_fifo()
+
+
+def test_links_in_a_circle_are_one_line(path):
+    path.symlink_to(path)
+
+    with pytest.raises(StoreError) as caught:
+        open_store(path, create=True)
+    assert "\n" not in str(caught.value)
+    assert path.is_symlink()
+
+
+def test_a_name_that_no_encoding_carries_is_one_line(tmp_path):
+    with pytest.raises(StoreError, match=r"^[^\n]*UTF-8[^\n]*$"):
+        open_store(tmp_path / "caf\udce9.duckdb", create=True)
+
+
+@pytest.mark.parametrize("variable", [None, "TRACEKIT_STORE", "TRACEKIT_HOME"])
+def test_a_home_that_nobody_has_is_one_line(monkeypatch, variable):
+    if variable:
+        monkeypatch.setenv(variable, "~nobody-has-this/x")
+
+    with pytest.raises(StoreError, match=r"^[^\n]*home[^\n]*$"):
+        open_store(None if variable else "~nobody-has-this/x")
+
+
 @pytest.mark.parametrize(("start", "end"), [(12, 4096), (4096, 12288), (12288, 40000)])
 def test_a_damaged_file_is_left_as_it_was(filled, start, end):
     content = bytearray(filled.read_bytes())
@@ -172,6 +231,60 @@ def holder(filled):
     )
     assert process.stdout.readline() == "held\n"
     yield process
+    process.communicate("\n", timeout=20)
+
+
+MAKE = """
+import sys
+from store_building import span
+from analyzer.store import open_store
+print("ready", flush=True)
+sys.stdin.readline()
+with open_store(sys.argv[1], create=True) as store:
+    store.insert([span(int(sys.argv[2]))])
+"""
+
+
+def test_processes_that_make_one_store_at_once_all_store_into_it(path):
+    makers = [
+        subprocess.Popen(
+            [sys.executable, "-c", MAKE, str(path), str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            text=True,
+        )
+        for number in range(1, 5)
+    ]
+    assert {maker.stdout.readline() for maker in makers} == {"ready\n"}
+
+    for maker in makers:
+        maker.stdin.write("\n")
+        maker.stdin.flush()
+
+    assert {maker.communicate(timeout=30)[1] for maker in makers} == {""}
+    with open_store(path) as store:
+        assert store.query("extent")[0]["spans"] == 4
+
+
+def test_a_store_that_another_process_is_making_is_waited_for(path, monkeypatch):
+    monkeypatch.setattr(opening, "PATIENCE", 0.1)
+    path.touch()
+    lock = "import fcntl, sys; f = open(sys.argv[1], 'r+b'); fcntl.lockf(f, fcntl.LOCK_EX)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{lock}; print('held', flush=True); sys.stdin.readline()", path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "held\n"
+    inode = path.stat().st_ino
+
+    with pytest.raises(StoreBusy):
+        open_store(path, create=True)
+
+    assert path.stat().st_ino == inode
     process.communicate("\n", timeout=20)
 
 
