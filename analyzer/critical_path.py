@@ -89,12 +89,24 @@ def awaited(child: Node, overflow: Overflow, tolerance: int = 0) -> bool:
     """Return whether *child*'s parent waited for it (R4).
 
     A server whose client got the answer was waited for, even if its span closes later: the last
-    byte reaches the client before the server's own bookkeeping (or background work) ends.
+    byte reaches the client before the server's own bookkeeping (or background work) ends. So was a
+    server span inside another of the same service: two instrumentations saw one request, and the
+    outer one ends at the last byte.
     """
     parent = child.parent
     if parent is None or overflow == "truncate" or child.own_end <= parent.end + tolerance:
         return True
-    return is_hop(child) and answered(parent.span)
+    return (is_hop(child) and answered(parent.span)) or is_twin(child)
+
+
+def is_twin(child: Node) -> bool:
+    """Return whether *child* is its parent's request as another instrumentation saw it."""
+    parent = child.parent
+    return (
+        parent is not None
+        and parent.span.kind is child.span.kind is Kind.SERVER
+        and parent.span.service == child.span.service
+    )
 
 
 def is_hop(child: Node) -> bool:

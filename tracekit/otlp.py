@@ -13,6 +13,7 @@ from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any
 
 from tracekit import guard
+from tracekit.redaction import redacted
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -114,7 +115,7 @@ def _link(link: Link) -> str:
 def _attributes(attributes: Mapping[str, Any]) -> str:
     # The SDK's mappings are three layers of Python; their copy is the plain dict inside.
     copy = getattr(attributes, "copy", None)
-    plain = attributes if copy is None else copy()
+    plain = redacted(attributes if copy is None else copy())
     pairs = [
         _key(key) + _BY_TYPE.get(type(item), _by_base)(item) + "}" for key, item in plain.items()
     ]

@@ -90,6 +90,20 @@ def test_background_work_after_the_answer_does_not_lengthen_the_path():
     assert [(s.name, s.ns // MS) for s in report.critical_path][2] == ("in", 70)
 
 
+def test_a_request_that_two_instrumentations_saw_is_on_the_path_though_the_inner_ends_later():
+    outer = server("outer", 0, 100)
+    inner = server("inner", 1, 180, outer)
+    report = analyze([outer, inner, span("work", 10, 90, inner), span("mail", 100, 175, inner)])
+
+    assert report.total_ns == 100 * MS
+    assert [(s.name, s.ns // MS) for s in report.critical_path] == [
+        ("outer", 1),
+        ("inner", 9),
+        ("work", 80),
+        ("inner", 10),
+    ]
+
+
 def test_a_clock_of_whole_microseconds_may_show_a_child_one_longer():
     root = server("root", 0, 0.1)
     inner = span("inner", 0.05, 0.101, root)
