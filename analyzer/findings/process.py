@@ -22,12 +22,14 @@ class Process(NamedTuple):
 
     @property
     def name(self) -> str | None:
-        """The name under which the store remembers the process (``analyzer.requests``)."""
-        if self.instance is not None:
-            return self.instance
-        if self.host is None or self.pid is None:
+        """The name under which the store remembers the process (``analyzer.requests``).
+
+        An instance is named beside its host and process id, because some deployments give all
+        workers of a pod one instance id.
+        """
+        if self.instance is None and (self.host is None or self.pid is None):
             return None
-        return f"{self.host}:{self.pid}"
+        return " ".join(part for part in self if part is not None)
 
 
 def process_of(span: Span) -> Process:

@@ -14,7 +14,7 @@ from analyzer.requests import ProcessReuse, Reuse
 from analyzer.span import Span
 from tracekit import attributes as a
 
-THIS_PROCESS = "one-host:100"
+THIS_PROCESS = "one-host 100"
 """The store's name for the process of trace_building's spans."""
 
 

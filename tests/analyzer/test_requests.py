@@ -381,10 +381,27 @@ def test_reuse_is_counted_for_each_process_by_itself_the_busiest_first(store):
 
     assert (reuse.calls, reuse.new, reuse.reused, reuse.unknown) == (6, 3, 3, 0)
     assert reuse.processes == (
-        ProcessReuse("one", calls=3, new=1, reused=2),
-        ProcessReuse("box:7", calls=2, new=1, reused=1),
+        ProcessReuse("one box 7", calls=3, new=1, reused=2),
+        ProcessReuse("box 7", calls=2, new=1, reused=1),
         ProcessReuse(None, calls=1, new=1, reused=0),
     )
+
+
+def test_a_connection_that_was_never_made_counts_as_none(store):
+    refused = {"tracekit.connection.state": "new", "tracekit.connect.outcomes": ["ECONNREFUSED"]}
+    timed_out = {"tracekit.connection.state": "new", "tracekit.connect.outcomes": ["timeout", "ok"]}
+    template = call(1, "new")
+    known = {k: v for k, v in template.attributes.items() if k != "http.response.status_code"}
+    store.insert(
+        [
+            replace(call(number, "new"), attributes={**known, **outcome})
+            for number, outcome in enumerate([refused, refused, refused, timed_out])
+        ]
+    )
+
+    reuse = reuse_history(store, "shop", "tts.local:80")
+
+    assert (reuse.calls, reuse.new, reuse.unknown) == (4, 1, 3)
 
 
 def test_a_target_never_called_has_an_empty_history(store):
