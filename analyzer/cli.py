@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import version
 
 from analyzer.errors import AnalyzerError, MissingExtra
 from analyzer.render.safe import print_error
@@ -54,7 +55,7 @@ def _run(args: argparse.Namespace) -> int:
             raise
         extra = EXTRAS.get(args.command, "analyzer")
         raise MissingExtra(
-            f"`tracekit {args.command}` needs {error.name}, which the base install leaves out. "
+            f"`tracekit {args.command}` needs more than the base install (no {error.name} here). "
             f'Install it with: pip install "tracekit[{extra}]"'
         ) from error
     code: int = command.run(args)
@@ -69,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Where a request's time went across your services, and whether the "
         "connections between them are to blame.",
     )
+    parser.add_argument("--version", action="version", version=f"tracekit {version('tracekit')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_analyze(commands)
     _add_list(commands)

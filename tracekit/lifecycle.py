@@ -31,6 +31,7 @@ class _Process:
     settings: Settings | None = None
     provider: TracerProvider | None = None
     worker: Worker | None = None
+    pid: int = 0
 
 
 _process = _Process()
@@ -52,9 +53,9 @@ def init(
     OTLP/HTTP collector) spans go to the spool folder, where ``tracekit analyze`` finds them.
     *label* tells runs apart in ``tracekit compare``. ``clients=False`` leaves HTTP clients alone.
 
-    Calling it again with the same settings changes nothing. A TracerProvider that is already set is
-    joined, not replaced. Raises ConfigurationError for a setting that cannot work; nothing raises
-    afterwards.
+    Calling it again with the same settings changes nothing; a forked child may call it to go by a
+    name of its own. A TracerProvider that is already set is joined, not replaced. Raises
+    ConfigurationError for a setting that cannot work; nothing raises afterwards.
     """
     settings = resolve(
         os.environ,
@@ -66,9 +67,11 @@ def init(
         clients=clients,
     )
     with _lock:
-        if _process.settings is None:
+        if _process.settings == settings:
+            return
+        if _process.settings is None or _process.pid != os.getpid():
             _start(settings)
-        elif _process.settings != settings:
+        else:
             _logger.warning(
                 "tracekit.init() was called again with other settings: the first ones stay. "
                 "Call tracekit.shutdown() before to change them"
@@ -87,6 +90,7 @@ def _start(settings: Settings) -> None:
             _install_clients(_process.provider)
     propagation.install()
     _process.settings = settings
+    _process.pid = os.getpid()
 
 
 def _check_spool(settings: Settings) -> None:

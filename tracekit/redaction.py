@@ -6,6 +6,7 @@ Our own spans never hold them; FastAPI's and others' do, and they leave through 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 _QUERY = "url.query"
@@ -15,7 +16,7 @@ _SECRETS = re.compile(r"(?<=://)[^/?#@]*@|[?#].*", re.DOTALL)
 """Credentials before the host, and everything from the query on."""
 
 
-def redacted(attributes: dict[str, Any]) -> dict[str, Any]:
+def redacted(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return *attributes* without queries and credentials; the same object if there are none."""
     if _NAMES.isdisjoint(attributes):
         return attributes

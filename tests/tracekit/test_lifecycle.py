@@ -224,6 +224,32 @@ def test_shutdown_tells_whether_the_collector_took_the_spans(
     assert out == f"{safe}\n"
 
 
+def test_a_forked_child_may_start_under_a_name_of_its_own(tmp_path: Path) -> None:
+    run(
+        tmp_path,
+        """
+        import multiprocessing
+        import tracekit
+
+        def work():
+            tracekit.init("child")
+            with tracekit.request("in-child"):
+                pass
+
+        tracekit.init("parent")
+        with tracekit.request("in-parent"):
+            pass
+        child = multiprocessing.get_context("fork").Process(target=work)
+        child.start()
+        child.join()
+        """,
+    )
+    assert [(s["name"], s["resource"]["service.name"]) for s in spooled(tmp_path)] == [
+        ("in-parent", "parent"),
+        ("in-child", "child"),
+    ]
+
+
 def test_an_existing_provider_is_joined_and_keeps_what_it_has(tmp_path: Path) -> None:
     out = run(
         tmp_path,
