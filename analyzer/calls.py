@@ -66,6 +66,15 @@ class Call:
         return self.intervals(*OPENING)
 
     @property
+    def making(self) -> tuple[Interval, ...]:
+        """When its client was made, of a client's first call; that is its caller's own time."""
+        setup, age = self.number(a.CLIENT_SETUP), self.number(a.CLIENT_AGE)
+        if setup is None or age is None or setup <= 0 or age < 0:
+            return ()
+        made = self.node.start - age
+        return (Interval(made - setup, made),)
+
+    @property
     def unreached(self) -> bool:
         """Whether it failed before it had a connection: the look-up, or every address tried."""
         if conventions.answered(self.node.span):

@@ -76,6 +76,17 @@ def attempts_of(node: Node) -> tuple[Attempt, ...]:
     return tuple(attempts)
 
 
+def union(intervals: Iterable[Interval]) -> list[Interval]:
+    """Return the time that any of *intervals* covers, without overlaps, in order."""
+    covered: list[Interval] = []
+    for interval in sorted(intervals):
+        if covered and interval.start <= covered[-1].end:
+            last = covered.pop()
+            interval = Interval(last.start, max(last.end, interval.end))
+        covered.append(interval)
+    return covered
+
+
 def overlap(first: Iterable[Interval], second: Iterable[Interval]) -> int:
     """Return how long both run at once; within each argument intervals must not overlap."""
     others = list(second)

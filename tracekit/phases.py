@@ -65,6 +65,7 @@ class ConnectionPhases:
     protocol: str | None = None
     discards: int | None = None
     client_age: int | None = None
+    client_setup: int | None = None
     client_requests: int | None = None
     client_site: CallSite | None = None
     call_site: CallSite | None = None
@@ -184,6 +185,7 @@ class ConnectionPhases:
             names.CONNECTION_IDLE: self.connection_idle,
             names.POOL_DISCARDS: self.discards,
             names.CLIENT_AGE: self.client_age,
+            names.CLIENT_SETUP: self.client_setup,
             names.CLIENT_REQUESTS: self.client_requests,
         }
 

@@ -18,6 +18,7 @@ from analyzer.report import Finding
 from analyzer.units import duration
 
 RULE = "no-connection-reuse"
+WORTH_TELLING_NS = 1_000_000
 
 
 def find(request: Request) -> Iterable[Finding]:
@@ -37,6 +38,7 @@ def find(request: Request) -> Iterable[Finding]:
 def _finding(request: Request, calls: Sequence[Call], proof: Proof) -> Finding:
     opening = {call: call.opening for call in proof.calls}
     cost = sum(request.cost(call, intervals) for call, intervals in opening.items())
+    cost += request.making_cost(proof.calls)
     return Finding(
         rule=RULE,
         title=_title(calls, proof.calls),
@@ -45,7 +47,7 @@ def _finding(request: Request, calls: Sequence[Call], proof: Proof) -> Finding:
         evidence=tuple(_evidence(request, proof)),
         where=proof.where,
         fix=keep_connections(proof.calls[0]),
-        saving_ns=request.saving(opening),
+        saving_ns=request.saving(opening, made_before=proof.calls),
     )
 
 
@@ -61,6 +63,9 @@ def _evidence(request: Request, proof: Proof) -> Iterator[str]:
     named = ", ".join(f"{name} {duration(ns)}" for name, ns in parts.items() if ns)
     took = duration(sum(parts.values()))
     yield f"Opening {count(len(proof.calls), 'connection')} took {took}: {named}."
+    making = request.making_cost(proof.calls)
+    if making >= WORTH_TELLING_NS:
+        yield f"Making {count(len(proof.calls), 'client')} for that took {duration(making)} more."
     yield proof.sentence
     in_vain = sum(request.cost(call, _lost_in_vain(call)) for call in proof.calls)
     if in_vain:

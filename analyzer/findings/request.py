@@ -8,7 +8,7 @@ from typing import Protocol
 
 from analyzer.calls import Call
 from analyzer.critical_path import Overflow
-from analyzer.phases import Interval, overlap
+from analyzer.phases import Interval, overlap, union
 from analyzer.span import Kind
 from analyzer.trace import Node
 from analyzer.whatif import simulate, without
@@ -74,13 +74,33 @@ class Request:
         """Return how much of *intervals* the request waited for."""
         return overlap(self.own_sections.get(call.node, ()), intervals)
 
+    def making_cost(self, calls: Iterable[Call]) -> int:
+        """Return how long the request waited for the clients of *calls* to be made."""
+        by_parent: dict[Node, list[Interval]] = {}
+        for call in calls:
+            if call.node.parent is not None:
+                by_parent.setdefault(call.node.parent, []).extend(call.making)
+        return sum(
+            overlap(self.own_sections.get(parent, ()), union(making))
+            for parent, making in by_parent.items()
+        )
+
     def share(self, ns: int) -> float:
         """Return *ns* as a fraction of the total."""
         return ns / self.total if self.total else 0.0
 
-    def saving(self, cuts: Mapping[Call, Sequence[Interval]]) -> int:
-        """Return what the request would save without *cuts*, by re-simulation (R7)."""
-        own_time = without({call.node: intervals for call, intervals in cuts.items()})
+    def saving(
+        self, cuts: Mapping[Call, Sequence[Interval]], *, made_before: Iterable[Call] = ()
+    ) -> int:
+        """Return what the request would save without *cuts*, by re-simulation (R7).
+
+        The clients of *made_before* are taken to be there already.
+        """
+        gone = {call.node: list(intervals) for call, intervals in cuts.items()}
+        for call in made_before:
+            if call.node.parent is not None:
+                gone.setdefault(call.node.parent, []).extend(call.making)
+        own_time = without({node: union(intervals) for node, intervals in gone.items()})
         return self.total - simulate(self.root, own_time, self.overflow, self.tolerance)
 
     def remembered(self, call: Call) -> Reuse | None:

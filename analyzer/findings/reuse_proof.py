@@ -31,7 +31,6 @@ from tracekit import attributes as a
 
 FEWEST_REMEMBERED = 3
 KEPT_OPEN_NS = 5_000_000_000
-WORTH_TELLING_NS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def _by_place(
     on_line = [call for call in opened if _made_for_the_call(call)]
     if on_line:
         made = "the client was made for this one call, on the very line of the call"
-        sentence = f"Sure: {made}{_how_long_before(on_line)}."
+        sentence = f"Sure: {made}."
         return Proof(tuple(on_line), sentence, made_at(on_line[0]))
     # A client that any process kept is one that this process may have just begun to keep.
     kept_before = remembered is not None and remembered.reused > 0
@@ -111,12 +110,6 @@ def _by_place(
         f"request was handled, and had served no call; sure unless it is kept for later requests."
     )
     return Proof(tuple(in_request), sentence, made_at(in_request[0]))
-
-
-def _how_long_before(calls: Sequence[Call]) -> str:
-    # Making a client takes time before its call begins; httpx loads its certificates then.
-    age = max(call.number(a.CLIENT_AGE) or 0 for call in calls)
-    return f", {duration(age)} before it began" if age >= WORTH_TELLING_NS else ""
 
 
 def _by_free_connection(calls: Sequence[Call]) -> Proof | None:

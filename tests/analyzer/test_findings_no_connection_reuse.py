@@ -39,14 +39,20 @@ def test_a_client_made_on_the_line_of_the_call_is_proof_from_a_single_call():
     assert finding.fix[0] == "session = requests.Session()   # once, at module level"
 
 
-def test_it_says_how_long_a_client_made_for_the_call_was_in_the_making():
-    made = {**MADE_ON_THE_LINE, a.CLIENT_AGE: 23 * MS}
-    (finding,) = found(RULE, handled(100, calling(40, **made)))
+def test_making_a_client_for_the_call_is_part_of_the_cost_and_of_the_saving():
+    made = {**MADE_ON_THE_LINE, a.CLIENT_AGE: 1 * MS, a.CLIENT_SETUP: 8 * MS}
+    (finding,) = found(RULE, handled(100, calling(20, **made)))
 
-    assert finding.evidence[1] == (
-        "Sure: the client was made for this one call, on the very line of the call, 23.0 ms "
-        "before it began."
-    )
+    assert finding.cost_ns == (20 + 8) * MS
+    assert finding.saving_ns == (20 + 8) * MS
+    assert finding.evidence[1] == "Making 1 client for that took 8.00 ms more."
+
+
+def test_clients_made_at_the_same_time_by_several_threads_cost_that_time_once():
+    made = {**MADE_ON_THE_LINE, a.CLIENT_AGE: 1 * MS, a.CLIENT_SETUP: 8 * MS}
+    (finding,) = found(RULE, handled(100, calling(20, **made), calling(20, **made)))
+
+    assert finding.saving_ns == (20 + 8) * MS
 
 
 def test_a_client_made_in_the_calling_function_during_the_request_is_likely():

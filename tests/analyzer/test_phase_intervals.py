@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 from trace_building import EPOCH, MS, attempts, call
 
-from analyzer.phases import Interval, attempts_of, overlap, phases_of
+from analyzer.phases import Interval, attempts_of, overlap, phases_of, union
 from analyzer.trace import grow
 from tracekit import attributes as a
 
@@ -73,3 +75,13 @@ def test_overlap_is_the_time_in_which_both_ran():
 
     assert overlap(first, [Interval(5, 25)]) == 10
     assert overlap(first, []) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 10))))
+def test_a_union_covers_each_moment_once(pairs):
+    intervals = [Interval(start, start + length) for start, length in pairs]
+    covered = union(intervals)
+
+    assert all(one.end < other.start for one, other in pairwise(covered))
+    moments = {moment for interval in intervals for moment in range(*interval)}
+    assert {moment for interval in covered for moment in range(*interval)} == moments

@@ -63,12 +63,16 @@ def _describe_reuse(connection: Connection, record: ConnectionPhases, at: int) -
 
 
 class Client:
-    """A client, session or pool: when and where it was made, and how many calls it has served."""
+    """A client, session or pool: how it came to be, and how many calls it has served.
 
-    __slots__ = ("made", "served", "site")
+    It was *made* then, at that *site*, which took *setup* nanoseconds.
+    """
 
-    def __init__(self, made: int, site: CallSite | None) -> None:
+    __slots__ = ("made", "served", "setup", "site")
+
+    def __init__(self, made: int, setup: int, site: CallSite | None) -> None:
         self.made = made
+        self.setup = setup
         self.site = site
         self.served = 0
 
@@ -76,6 +80,7 @@ class Client:
         """Count one more call and write the client on *record*."""
         record.client_age = max(0, at - self.made)
         record.client_requests = self.served
+        record.client_setup = None if self.served else self.setup
         record.client_site = self.site
         self.served += 1
 
@@ -86,9 +91,9 @@ class Clients:
     def __init__(self) -> None:
         self._known: MutableMapping[Any, Client] = WeakKeyDictionary()
 
-    def made(self, client: Any, at: int, site: CallSite | None) -> None:
-        """Remember a client that has just been made."""
-        self._known[client] = Client(at, site)
+    def made(self, client: Any, at: int, setup: int, site: CallSite | None) -> None:
+        """Remember a client that has just been made, which took *setup* nanoseconds."""
+        self._known[client] = Client(at, setup, site)
 
     def get(self, client: Any) -> Client | None:
         """Return what is known about *client*."""

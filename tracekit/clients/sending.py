@@ -35,8 +35,9 @@ def making(clients: Clients) -> Callable[[Callable[..., None]], Callable[..., No
     def make(original: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(original)
         def __init__(client: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+            start = perf_counter_ns()
             original(client, *args, **kwargs)
-            _note(clients, client)
+            _note(clients, client, start)
 
         return __init__
 
@@ -44,8 +45,9 @@ def making(clients: Clients) -> Callable[[Callable[..., None]], Callable[..., No
 
 
 @observer("clients.made")
-def _note(clients: Clients, client: Any) -> None:
-    clients.made(client, perf_counter_ns(), callsite.find())
+def _note(clients: Clients, client: Any, start: int) -> None:
+    now = perf_counter_ns()
+    clients.made(client, now, now - start, callsite.find())
 
 
 def sending(clients: Clients) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -48,6 +48,16 @@ def test_a_users_own_instrumentation_is_joined_not_doubled(library, server, inst
         HTTPXClientInstrumentor().uninstrument()
 
 
+def test_the_first_call_says_what_making_its_client_took(library, server, spans):
+    with library.Client() as client:
+        client.get(server.url())
+        client.get(server.url())
+
+    first, second = calls(spans)
+    assert first[names.CLIENT_SETUP] > 100_000  # it loads certificates, from a disk's cache at best
+    assert second[names.CLIENT_SETUP] is None
+
+
 def test_a_body_that_breaks_off_is_an_error_of_the_call(library, server, spans):
     with pytest.raises(library.RemoteProtocolError):
         library.get(server.url("/broken-off"))
