@@ -47,6 +47,7 @@ def analyze(
         tree.root, tuple(calls.values()), _own_sections(path), history, overflow, tolerance
     )
     off_path = _off_path(tree, waited)
+    worth, hidden_findings = findings(request)
     return Report(
         request_id=_request_id(tree),
         trace_id=tree.first.span.trace_id,
@@ -62,9 +63,10 @@ def analyze(
         critical_path=tuple(_section(section, tree.root.start) for section in path),
         spans_off_path=tuple(_off(node, reason, tree) for node, reason in off_path.items()),
         connection_overhead_ns=sum(s.ns for s in stages if s.kind in breakdown.OVERHEAD),
-        findings=findings(request),
+        findings=worth,
         warnings=(*tree.warnings, *_dropped(tree)),
         timeline=timeline(tree, calls, {section.node for section in path}, waited),
+        hidden_findings=hidden_findings,
     )
 
 

@@ -55,7 +55,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What ``tracekit compare`` says. *tested* begins with the total; *folded* has no verdicts."""
+    """What ``tracekit compare`` says. *tested* begins with the total; *folded* has no verdicts.
+
+    Both have their rows in the order of their size, the largest first.
+    """
 
     before: Side
     after: Side
@@ -96,11 +99,9 @@ def _row(measure: Measure, values: Samples) -> Row:
 
 
 def _chosen(rows: Sequence[Row], total_size: float) -> list[Row]:
-    order = ("handoff", "milestone", "stage")
     able = [row for row in rows if row.before.values and row.after.values]
     large = [row for row in able if row.size >= LEAST_TESTED * total_size]
-    largest = sorted(large, key=lambda row: -row.size)[:MOST_TESTED]
-    return sorted(largest, key=lambda row: order.index(row.measure.kind))
+    return sorted(large, key=lambda row: -row.size)[:MOST_TESTED]
 
 
 def _tested(rows: Sequence[Row], measured: dict[Measure, Samples]) -> list[Row]:

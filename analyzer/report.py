@@ -155,3 +155,5 @@ class Report:
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
     timeline: tuple[TimelineRow, ...] = field(default=(), repr=False)
+    hidden_findings: int = 0
+    """How many causes cost too little to be named among the findings."""

@@ -21,6 +21,8 @@ WHOLE = (0, 1)
 """What find_requests.sql calls a fit with all of a request ID or a trace ID."""
 CANDIDATES = 5
 """How many IDs a message lists."""
+LIKE, MUCH_LIKE = 0.3, 0.7
+"""How near an ID must be to a few characters, and to a whole ID, to be named instead."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,15 @@ def short_id(key: str) -> str:
 def resolve(store: Store, text: str) -> str:
     """Return the key of the request that *text* means, for `load`.
 
-    *text* is a request ID, a trace ID, at least 4 characters that begin (or, failing that, end) the
-    ID of just one request, ``latest`` or ``slowest``. Raises NoSuchRequest or AmbiguousRequest.
+    *text* is a request ID, a trace ID, at least 4 characters that begin the ID of just one request
+    (or, failing that, begin its short form, or end it), ``latest`` or ``slowest``. Raises
+    NoSuchRequest or AmbiguousRequest.
     """
     if text in ("latest", "slowest"):
         return _extreme(store, text)
-    rows = store.query("find_requests", text=text, most=CANDIDATES)
+    rows = store.query(
+        "find_requests", text=text, most=CANDIDATES, whole=SHOWN_WHOLE, short=SHORT_FORM
+    )
     if rows and rows[0]["how"] in WHOLE:
         # A trace may carry several request IDs: the outermost comes first.
         return str(rows[0]["request"])
@@ -185,9 +190,11 @@ def _extreme(store: Store, which: str) -> str:
 
 
 def _unknown(store: Store, text: str) -> str:
-    ids = [str(row["request"]) for row in store.query("request_ids", most=10_000)]
-    near = difflib.get_close_matches(text, [short_id(i) for i in ids], CANDIDATES, 0.3)
-    near = near or difflib.get_close_matches(text, ids, CANDIDATES, 0.3)
+    # Whole IDs of one minute are alike by their time alone: only what tells them apart is compared.
+    rows = store.query("request_ids", most=10_000)
+    known = list(dict.fromkeys(short_id(str(row["request"])) for row in rows))
+    alike = MUCH_LIKE if len(text) > SHOWN_WHOLE else LIKE
+    near = difflib.get_close_matches(short_id(text), known, CANDIDATES, alike)
     hint = f" Nearest: {', '.join(near)}." if near else ""
     return f'no request "{text}" in {store.name} ({_extent(store)}).{hint}'
 

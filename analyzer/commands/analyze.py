@@ -20,6 +20,8 @@ from analyzer.store import open_store
 QUIET = 1.0
 """Seconds without a new span after which a complete request counts as whole."""
 POLL = 0.1
+GENERATED = 36
+"""Characters of a request ID that tracekit made."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,23 @@ def run(args: argparse.Namespace) -> int:
     if args.wait:
         reading = wait_for(lambda text: read(args, text), args.request, args.wait)
     else:
-        reading = read(args, args.request)
+        reading = read_now(args)
     if args.json:
         print(to_json(reading.report))
     else:
         terminal = open_terminal(no_color=args.no_color, width=args.width)
         print_report(reading.report, terminal, short_id=short_id(reading.key))
     return 0
+
+
+def read_now(args: argparse.Namespace) -> Reading:
+    """Read the request once; say how to wait for one whose ID is whole and yet unknown."""
+    try:
+        return read(args, args.request)
+    except NoSuchRequest as error:
+        if len(args.request) != GENERATED:
+            raise
+        raise NoSuchRequest(f"{error} If it was sent just now, add --wait 5.") from error
 
 
 def read(args: argparse.Namespace, text: str) -> Reading:

@@ -69,7 +69,8 @@ def _print_folded(comparison: Comparison, console: Console) -> None:
     one_sided = [row for row in comparison.folded if not (row.before.values and row.after.values)]
     for row in one_sided:
         name = row.measure.name
-        words = f"◆ {name} was reached by {row.before.n} requests before and {row.after.n} after"
+        requests = f"{row.before.n} request{'' if row.before.n == 1 else 's'}"
+        words = f"◆ {name} was reached by {requests} before and {row.after.n} after"
         prose(console, "", words, indent=0)
     small = [row for row in comparison.folded if row not in one_sided]
     if small:

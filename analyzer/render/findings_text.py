@@ -16,7 +16,7 @@ def print_findings(report: Report, console: Console) -> None:
     """Print every finding, the most costly first, or that there is none."""
     heading(console, "Findings")
     if not report.findings:
-        console.print(Text(" none: no cause that tracekit knows shows in this request"))
+        console.print(Text(f" {_none(report.hidden_findings)}"))
     for number, finding in enumerate(report.findings, start=1):
         _print_title(number, finding, console)
         for sentence in finding.evidence:
@@ -25,6 +25,12 @@ def print_findings(report: Report, console: Console) -> None:
             prose(console, "at", _short(finding.where), style="cyan")
         _print_fix(finding, console)
         _print_saving(finding, report.total_ns, console)
+
+
+def _none(hidden: int) -> str:
+    if hidden:
+        return f"none that costs 1 ms or 1 %  ({hidden} smaller)"
+    return "none: no cause that tracekit knows shows in this request"
 
 
 def _short(where: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta, timezone
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -17,11 +18,16 @@ def clock(unix_ns: int, *, milliseconds: bool = False, today: datetime | None = 
     return text if is_today else f"{moment:%Y-%m-%d} {text}"
 
 
-def short_clock(unix_ns: int, *, today: datetime | None = None) -> str:
-    """Return ``12:04:31``, or for another day than today ``Nov 20 12:04``."""
+def short_clock(unix_ns: int, *, today: date) -> str:
+    """Return ``12:04:31``, or for another day than *today* ``Nov 20 12:04``."""
     moment = _utc(unix_ns).astimezone()
-    is_today = moment.date() == (today or datetime.now()).date()
-    return f"{moment:%H:%M:%S}" if is_today else f"{moment:%b %d %H:%M}"
+    return f"{moment:%H:%M:%S}" if moment.date() == today else f"{moment:%b %d %H:%M}"
+
+
+def one_day(unix_ns: Iterable[int]) -> date | None:
+    """Return the local day of all these moments, or None where they have several."""
+    days = {_utc(moment).astimezone().date() for moment in unix_ns}
+    return days.pop() if len(days) == 1 else None
 
 
 def rfc3339(unix_ns: int) -> str:

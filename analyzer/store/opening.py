@@ -136,12 +136,16 @@ def _check_head(path: Path) -> None:
 def _missing(path: Path) -> StoreError:
     if path.exists():
         return NotAStore(f"{path} is empty, not a tracekit store. Nothing was changed.")
-    if path == default_path():
+    with _one_line():
+        in_data_folder = path == located(store_path())
+    is_default = path == default_path()
+    if is_default and in_data_folder:
         return StoreError(
             f"there are no traces in {path.parent} yet. Run `tracekit demo`, or call "
             'tracekit.init("name") in a service and send it a request, or `tracekit import FILE`.'
         )
-    return StoreError(f"there is no store {path}. Check --store; nothing was made.")
+    named_by = "TRACEKIT_STORE" if is_default else "--store"
+    return StoreError(f"there is no store {path}. Check {named_by}; nothing was made.")
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:

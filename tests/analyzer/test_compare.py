@@ -149,6 +149,18 @@ def test_small_rows_are_folded_whatever_their_difference():
     assert comparison.folded[0].verdict is None
 
 
+def test_rows_come_in_the_order_of_their_size_whatever_they_measure():
+    marks = (Milestone("tts", "audio", 400 * MS),)
+    reports = [
+        replace(r, edges=(edge(20 * MS, reused=True),), milestones=marks)
+        for r in side(5, llm=700, own=18).reports
+    ]
+    total, *rows = compare(Side("a", reports), Side("b", reports)).tested
+    assert total.measure == TOTAL
+    names = [row.measure.name or row.measure.kind for row in rows]
+    assert names == ["llm", "audio", "handoff", "own"]
+
+
 def test_p_is_adjusted_across_the_rows_but_not_for_the_total():
     before, after = side(5, a=500, b=300, c=200), side(5, a=400, b=310, c=220)
     total, *rows = compare(before, after).tested

@@ -24,7 +24,9 @@ def opening_a_connection(ms):
     ids=["too little", "over 1 ms", "over 1 %"],
 )
 def test_a_cause_is_named_from_a_millisecond_or_a_hundredth_of_the_request(cost, total, named):
-    assert bool(found("no-connection-reuse", handled(total, opening_a_connection(cost)))) is named
+    spans = handled(total, opening_a_connection(cost))
+    assert bool(found("no-connection-reuse", spans)) is named
+    assert analyze(spans).hidden_findings == (not named)
 
 
 def test_the_most_costly_cause_comes_first():
@@ -65,4 +67,5 @@ def test_an_innocent_request_has_no_findings():
         phases = {"pool": (10, 10.1), "send": (10.1, 11), "wait": (11, 90)}
         return call(10, 90, root, phases, attributes={a.CONNECTION_STATE: "reused"})
 
-    assert analyze(handled(100, reusing)).findings == ()
+    report = analyze(handled(100, reusing))
+    assert (report.findings, report.hidden_findings) == ((), 0)

@@ -83,6 +83,33 @@ def test_what_list_shows_is_accepted(filled):
     assert short_id("order-17") == "order-17"
 
 
+@pytest.mark.parametrize("text", ["5961", "5961B", "4b7cf7e"])
+def test_what_begins_the_short_form_is_accepted(filled, text):
+    assert resolve(filled, text) == (FIRST if text.startswith("5961") else SECOND)
+
+
+def test_the_beginning_of_an_id_counts_before_that_of_a_short_form_and_that_before_an_end(store):
+    begins, shown, ends = "c341-1", "0198c0de-1111-7000-8000-0000c341f09b", "1-2-c341"
+    store.insert([span(1, request_id=shown, trace_id=TRACES[1])])
+    store.insert([span(2, request_id=ends, trace_id=TRACES[2])])
+    assert resolve(store, "c341") == shown
+
+    store.insert([span(3, request_id=begins, trace_id=TRACES[3])])
+    assert resolve(store, "c341") == begins
+
+
+@pytest.mark.parametrize("length", [8, 20, 21, 36, 128])
+def test_the_short_form_of_an_id_of_any_length_is_accepted(store, length):
+    one, other = ("0123456789" * 13)[:length], "x" * (length - 1) + "y"
+    store.insert(
+        [span(1, request_id=one, trace_id=TRACES[0]), span(2, request_id=other, trace_id=TRACES[1])]
+    )
+
+    for key in (one, other):
+        assert len(short_id(key)) <= 20
+        assert resolve(store, short_id(key)) == resolve(store, short_id(key)[:5]) == key
+
+
 def test_a_beginning_counts_before_an_end(store):
     store.insert(
         [
@@ -121,6 +148,18 @@ def test_an_unknown_request_names_the_store_its_time_and_the_nearest(filled):
     assert 'no request "5961b2xx" in' in message
     assert "t.duckdb (3 requests, 2025-10-" in message
     assert "Nearest: 5961b2a5" in message
+
+
+def test_an_id_of_the_same_minute_is_not_near(filled):
+    with pytest.raises(NoSuchRequest) as caught:
+        resolve(filled, "0198c0de-1111-7000-8000-0000ffffffff")
+
+    assert "Nearest" not in str(caught.value)
+
+
+def test_the_nearest_are_named_by_their_short_form(filled):
+    with pytest.raises(NoSuchRequest, match=r"Nearest: 5961b2a5\.$"):
+        resolve(filled, FIRST.replace("1111", "3333"))
 
 
 @pytest.mark.parametrize("text", ["caf\udce9", "\udcff\udcff\udcff\udcff", "caf\x00e"])

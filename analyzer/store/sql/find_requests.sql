@@ -1,5 +1,6 @@
 -- Requests whose ID, or one of whose traces' IDs, fits the text; only those that fit it best.
--- how: 0 the whole ID, 1 the whole trace ID, 2 its beginning, 3 its end.
+-- how: 0 the whole ID, 1 the whole trace ID, 2 the beginning of either, 3 that of the short form
+-- (the last $short characters of an ID of more than $whole), 4 the end of either.
 -- Newest first, by the first span that carries the ID itself; but of a trace with several request
 -- IDs the outermost first: the one that has the root, whatever the others' clocks say.
 WITH fitting AS (
@@ -10,8 +11,10 @@ WITH fitting AS (
             WHEN trace_id = lower($text) THEN 1
             WHEN starts_with(lower(request), lower($text)) OR starts_with(trace_id, lower($text))
                 THEN 2
-            WHEN ends_with(lower(request), lower($text)) OR ends_with(trace_id, lower($text))
+            WHEN length(request) > $whole AND starts_with(lower(right(request, $short)), lower($text))
                 THEN 3
+            WHEN ends_with(lower(request), lower($text)) OR ends_with(trace_id, lower($text))
+                THEN 4
         END AS how,
         CASE WHEN request_id IS NULL OR request_id = request THEN start_ns END AS own_start_ns,
         request_id = request AND parent_span_id IS NULL AS is_own_root

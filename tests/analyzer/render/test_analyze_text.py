@@ -174,6 +174,13 @@ def test_no_finding_is_said_and_not_left_out(paper):
     assert "none: no cause that tracekit knows" in printed(paper, report).text
 
 
+def test_findings_too_small_to_name_are_counted(paper):
+    report = dataclasses.replace(STORY, findings=(), hidden_findings=2)
+    text = printed(paper, report).text
+    assert "none that costs 1 ms or 1 %  (2 smaller)" in text
+    assert "no cause" not in text
+
+
 def test_what_was_assumed_and_what_was_not_waited_for_is_said(paper):
     text = printed(paper, STORY).text
     assert "tts save, 300 ms: async" in text

@@ -94,6 +94,14 @@ def test_a_milestone_that_one_side_never_reached_is_said(paper):
     assert "◆ first_audio was reached by 0 requests before and 5 after" in text
 
 
+def test_one_request_is_not_said_in_the_plural(paper):
+    marked = side("after", 5).reports
+    silent = [replace(r, milestones=()) for r in marked]
+    once = [marked[0], *silent[1:]]
+    text = printed(paper, compare(Side("a", once), Side("b", silent))).text
+    assert "◆ first_audio was reached by 1 request before and 0 after" in text
+
+
 def test_p95_is_left_out_with_a_reason_below_72_requests(paper, story, large):
     few, many = printed(paper, story).text, printed(paper, large).text
     assert "\np95" not in few.replace(" ", "")

@@ -96,6 +96,15 @@ def test_tracekit_store_is_the_default(path, monkeypatch):
     assert path.exists()
 
 
+def test_a_missing_store_that_tracekit_store_names_is_no_empty_data_folder(path, monkeypatch):
+    monkeypatch.setenv("TRACEKIT_STORE", str(path))
+
+    with pytest.raises(StoreError, match=r"there is no store .*Check TRACEKIT_STORE; nothing was"):
+        open_store()
+
+    assert not path.exists()
+
+
 def test_a_folder_is_no_store(tmp_path):
     with pytest.raises(NotAStore, match="is a folder"):
         open_store(tmp_path)
