@@ -18,8 +18,10 @@ from sockets import Collector, answer, free_port
 def run(home: Path, code: str, timeout: float = 30, **environ: str) -> str:
     """Run *code* as a program of its own; give what it printed. It must not write to stderr."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "TRACEKIT_"))}
+    # Python 3.12 and later warn a program that forks beside any thread, the exporter's too.
+    quiet = ["-W", "ignore:This process:DeprecationWarning"]
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
+        [sys.executable, *quiet, "-c", textwrap.dedent(code)],
         env={**clean, "TRACEKIT_HOME": str(home), **environ},
         capture_output=True,
         text=True,
