@@ -70,6 +70,8 @@ def init(
         if _process.settings == settings:
             return
         if _process.settings is None or _process.pid != os.getpid():
+            if _process.worker is not None:  # what a forked child did under its parent's name
+                _process.worker.shutdown(1.0)
             _start(settings)
         else:
             _logger.warning(

@@ -12,7 +12,7 @@ from typing import Any
 _QUERY = "url.query"
 _URLS = ("url.full", "http.url", "http.target")
 _NAMES = frozenset((_QUERY, *_URLS))
-_SECRETS = re.compile(r"(?<=://)[^/?#@]*@|[?#].*", re.DOTALL)
+_SECRETS = re.compile(r"(?<=://)[^/?#]*@|[?#].*", re.DOTALL)
 """Credentials before the host, and everything from the query on."""
 
 

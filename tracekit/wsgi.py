@@ -81,8 +81,12 @@ class _Start:
     def follow(self) -> None:
         """Bring the application's changes since to the server's list. Never raises."""
         try:
-            if self._given != self._seen:
-                self._seen, self._sent[:] = [*self._given], self._with_id(self._given)
+            if self._given == self._seen:
+                return
+            before = self._with_id(self._seen)
+            # A middleware outside ours may have added to the list that the server got.
+            others = [header for header in self._sent if header not in before]
+            self._seen, self._sent[:] = [*self._given], [*self._with_id(self._given), *others]
         except Exception as error:
             guard.fault("wsgi.response", error)
 

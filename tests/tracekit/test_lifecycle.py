@@ -234,6 +234,8 @@ def test_a_forked_child_may_start_under_a_name_of_its_own(tmp_path: Path) -> Non
         import tracekit
 
         def work():
+            with tracekit.request("before"):
+                pass
             tracekit.init("child")
             with tracekit.request("in-child"):
                 pass
@@ -248,6 +250,7 @@ def test_a_forked_child_may_start_under_a_name_of_its_own(tmp_path: Path) -> Non
     )
     assert [(s["name"], s["resource"]["service.name"]) for s in spooled(tmp_path)] == [
         ("in-parent", "parent"),
+        ("before", "parent"),
         ("in-child", "child"),
     ]
 

@@ -12,6 +12,7 @@ from tracekit.redaction import redacted
     [
         ("url.full", "https://user:pw@shop.example/a?token=x#y", "https://shop.example/a"),
         ("http.url", "http://shop.example:80/a?b=http://c@d", "http://shop.example:80/a"),
+        ("http.url", "http://user:p@ss@shop.example/a", "http://shop.example/a"),
         ("http.target", "/a?token=x", "/a"),
         ("url.full", "http://shop.example/@handle", "http://shop.example/@handle"),
         ("url.path", "/what?", "/what?"),

@@ -227,6 +227,29 @@ def test_headers_changed_after_start_response_arrive_where_the_server_still_read
     assert "x-gone" not in headers
 
 
+def test_headers_that_an_outer_middleware_added_stay_when_the_application_changes_its_own(
+    captured: Capture,
+) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        headers = [("X-First", "1")]
+        start_response("200 OK", headers)
+        headers.append(("X-Late", "2"))
+        return [b"x"]
+
+    traced = tracekit.WSGIMiddleware(app)
+
+    def outer(environ: Any, start_response: Any) -> Any:
+        def start(status: str, headers: list[Any], *exc_info: Any) -> Any:
+            headers.append(("X-Outer", "3"))
+            return start_response(status, headers, *exc_info)
+
+        return traced(environ, start)
+
+    with serving_wsgi(outer) as port:
+        _, headers, _ = get(port)
+    assert (headers["x-first"], headers["x-late"], headers["x-outer"]) == ("1", "2", "3")
+
+
 def test_a_list_of_headers_that_serves_every_request_is_not_changed(captured: Capture) -> None:
     shared = [("Content-Type", "text/plain")]
 
