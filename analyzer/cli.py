@@ -102,6 +102,10 @@ def _command(
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    _add_look(parser)
+
+
+def _add_look(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-color", action="store_true", help="print without colour")
     parser.add_argument(
         "--width",
@@ -116,8 +120,8 @@ def _add_analyze(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "request",
         metavar="REQUEST",
-        help="a request ID, a unique prefix of at least 4 characters, a trace ID, 'latest' or "
-        "'slowest'",
+        help="the ID that list shows, a request ID, a unique prefix of at least 4 characters, "
+        "a trace ID, 'latest' or 'slowest'",
     )
     parser.add_argument(
         "--wait",
@@ -187,7 +191,7 @@ def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser = _command(
         commands, "demo", "run the voice assistant before and after its fix, and compare"
     )
-    parser.add_argument("--quick", action="store_true", help="short stage times and fewer requests")
+    parser.add_argument("--quick", action="store_true", help="short stage times and time-outs")
     parser.add_argument("--keep", action="store_true", help="keep the store and say where it is")
     parser.add_argument(
         "--requests",
@@ -195,13 +199,7 @@ def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="N",
         help="requests a side (default: enough for a verdict)",
     )
-    parser.add_argument("--no-color", action="store_true", help="print without colour")
-    parser.add_argument(
-        "--width",
-        type=_positive_int,
-        metavar="COLUMNS",
-        help="width of the output (default: the terminal's)",
-    )
+    _add_look(parser)
 
 
 def _positive_int(text: str) -> int:

@@ -13,8 +13,6 @@ from analyzer.span import AttributeValue
 from analyzer.trace import Node
 from tracekit import attributes as a
 
-SET_UP = ("pool", "dns", "connect", "tls")
-"""The phases that make a connection ready."""
 OPENING = ("dns", "connect", "tls")
 """The phases that a reused connection skips."""
 OK = "ok"

@@ -15,11 +15,6 @@ OwnTime = Callable[[Node, int, int], int]
 """How long a node's own work between two moments of the real run takes in the imagined one."""
 
 
-def as_it_was(_node: Node, start: int, end: int) -> int:
-    """Return the real length: the imagined run is the real one."""
-    return end - start
-
-
 def without(cuts: Mapping[Node, Sequence[Interval]]) -> OwnTime:
     """Return the own time of a run in which *cuts* did not happen; a node's must not overlap."""
 

@@ -17,8 +17,6 @@ from opentelemetry.trace import INVALID_SPAN, Span, StatusCode, Tracer
 from tracekit import attributes, clock, guard
 from tracekit.decorate import decorate
 
-__all__ = ["SpanScope", "attach", "finish", "get_current", "leave", "tracer"]
-
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
