@@ -56,8 +56,11 @@ CODE_LINE = "code.line.number"
 CODE_FUNCTION = "code.function.name"
 
 # --- connection phases, on a client span ------------------------------------------------------
-PHASES = ("pool", "dns", "connect", "tls", "send", "wait", "receive")
-"""The phases of an outgoing call, in the order in which they happen."""
+PHASES = ("pool", "dns", "connect", "proxy", "tls", "send", "wait", "receive")
+"""The phases of an outgoing call, in the order in which they happen.
+
+``proxy`` is a tunnel being asked for, with the TLS to the proxy itself where it has one.
+"""
 
 
 def phase(name: str) -> str:
@@ -70,7 +73,7 @@ def phase(name: str) -> str:
 
 
 CLIENT_LIBRARY = "tracekit.client.library"
-"""``httpx``, ``httpx2``, ``urllib3``."""
+"""``httpx``, ``httpx2``, ``urllib3`` (requests and boto3 too), ``aiohttp``, ``http.client``."""
 CLIENT_FILE = "tracekit.client.file"
 """Where the client, session or pool was made: first frame outside installed libraries."""
 CLIENT_LINE = "tracekit.client.line"
@@ -104,6 +107,24 @@ TLS_VERSION = "tls.protocol.version"
 TLS_CIPHER = "tls.cipher"
 TLS_ALPN = "tls.next_protocol"
 TLS_RESUMED = "tls.resumed"
+PROXY = "tracekit.proxy"
+"""``host:port`` of the proxy that the call went through."""
+LOCAL_ADDRESS = "network.local.address"
+LOCAL_PORT = "network.local.port"
+TCP_RTT = "tracekit.tcp.rtt"
+"""The kernel's smoothed round-trip time when the headers were there (Linux)."""
+TCP_RETRANSMITS = "tracekit.tcp.retransmits"
+"""Segments sent again on this connection since its last call's headers (Linux); absent for none."""
+REDIRECT = "tracekit.redirect"
+"""This call follows the n-th redirect of what the host asked for; absent for none."""
+ERROR_PHASE = "tracekit.error.phase"
+"""The phase in which the call failed."""
+GC_TIME = "tracekit.gc"
+"""Nanoseconds of the call during which this process collected garbage."""
+DERIVED = "tracekit.derived"
+"""The phases of this call whose bounds were worked out from neighbours, not seen themselves."""
+INFERRED = "tracekit.inferred"
+"""What of this call is a conclusion: ``state`` where the library does not say who connected."""
 TLS_SETUP = "tracekit.tls.setup"
 """Nanoseconds of the tls phase spent before the handshake (loading certificates)."""
 BODY_OF = "tracekit.body_of"
@@ -116,7 +137,24 @@ BODY_BYTES = "http.response.body.size"
 BODY_CHUNKS = "tracekit.body.chunks"
 BODY_FIRST_CHUNK = "tracekit.body.first_chunk"
 """Nanoseconds from the span's start to the body's first chunk."""
+BODY_UNIT = "tracekit.body.unit"
+"""What a chunk is: ``chunks`` as the host was given them, or ``wire_reads`` with their framing."""
 BODY_LARGEST_GAP = "tracekit.body.largest_gap"
+"""From one chunk to the next. This and the next two are of bodies of two chunks and more."""
+BODY_GAP_P50 = "tracekit.body.gap_p50"
+BODY_GAP_P95 = "tracekit.body.gap_p95"
+BODY_STALLS = "tracekit.body.stalls"
+"""How many gaps, less what the reader took, were over five medians and 100 ms; absent for none."""
+BODY_STALL_TIME = "tracekit.body.stall_time"
+BODY_STALL_STARTS = "tracekit.body.stall_starts"
+"""Where the longest of them began, from the span's start; their lengths run beside."""
+BODY_STALL_LENGTHS = "tracekit.body.stall_lengths"
+BODY_CONSUMER = "tracekit.body.consumer"
+"""Nanoseconds of the body that went by in the reader's hands, between chunks."""
+FIRST_CHUNK_SECONDS = "gen_ai.response.time_to_first_chunk"
+"""On event streams, in seconds, as the GenAI conventions have it."""
+PER_CHUNK_SECONDS = "gen_ai.client.operation.time_per_output_chunk"
+"""On event streams: mean seconds between chunks (in the conventions a metric's name)."""
 BODY_COMPLETE = "tracekit.body.complete"
 """False when the caller left before the last byte."""
 

@@ -1,8 +1,8 @@
 """What happened on the wire during one outgoing call, whichever client made it.
 
 An adapter fills one ``ConnectionPhases`` per request that goes out (a retry and a redirect each get
-their own) and ``attributes`` turns it into span attributes. Pure: no clock, no sockets, no spans.
-All times are ``time.perf_counter_ns()`` readings until they become attributes.
+their own); ``phase_attributes`` makes span attributes of it. Pure: no clock, no sockets, no spans.
+All times are ``time.perf_counter_ns()`` readings.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from opentelemetry.util.types import AttributeValue
 
 from tracekit import attributes as names
+from tracekit.chunks import Chunks
 
 _OPEN = -1
 
@@ -62,6 +63,10 @@ class ConnectionPhases:
     connection_age: int | None = None
     connection_idle: int | None = None
     peer: tuple[str, int] | None = None
+    local: tuple[str, int] | None = None
+    proxy: str | None = None
+    rtt: int | None = None
+    retransmits: int | None = None
     protocol: str | None = None
     discards: int | None = None
     client_age: int | None = None
@@ -73,12 +78,16 @@ class ConnectionPhases:
     handshake: int | None = None
     status: int | None = None
     resends: int = 0
+    redirects: int = 0
     error: str | None = None
+    collecting: int = 0
+    body: Chunks | None = None
     body_bytes: int | None = None
-    body_chunks: int = 0
-    body_first: int | None = None
-    body_gap: int = 0
+    body_unit: str = "chunks"
     body_complete: bool | None = None
+    event_stream: bool = False
+    derived: tuple[str, ...] = ()
+    inferred: tuple[str, ...] = ()
 
     def __init__(self, library: str, start: int) -> None:
         self.library = library
@@ -132,23 +141,6 @@ class ConnectionPhases:
         """Return the part of a span that ends at *end* which no phase explains."""
         return max(0, end - self.start) - sum(b - a for a, b in self.bounds(end).values())
 
-    def attributes(self, end: int) -> dict[str, AttributeValue]:
-        """Return everything known as span attributes, for a span that ends at *end*."""
-        result: dict[str, AttributeValue] = {names.CLIENT_LIBRARY: self.library}
-        for phase, bounds in self.bounds(end).items():
-            result[names.phase(phase)] = bounds
-        _put(result, self._plain())
-        if self.is_new:
-            self._add_opening(result)
-        self._add_body(result)
-        return result
-
-    def body_attributes(self, start: int) -> dict[str, AttributeValue]:
-        """Return the body's part alone, for a late child span that starts at *start*."""
-        result: dict[str, AttributeValue] = {}
-        self._add_body(result, start)
-        return result
-
     def _raw(self, phase: str, end: int) -> tuple[int, int] | None:
         if phase == "dns" and self.lookups:
             return self._looked_up()
@@ -168,79 +160,3 @@ class ConnectionPhases:
         limit = self.attempts[0].start if self.attempts else None
         before = [one.end for one in self.lookups if limit is None or one.end <= limit]
         return first.start, max(before, default=first.end)
-
-    def _plain(self) -> dict[str, AttributeValue | None]:
-        peer = self.peer or (None, None)
-        return {
-            names.HTTP_STATUS: self.status,
-            names.HTTP_RESEND_COUNT: self.resends or None,
-            names.ERROR_TYPE: self.error,
-            names.PEER_ADDRESS: peer[0],
-            names.PEER_PORT: peer[1],
-            names.PROTOCOL_VERSION: self.protocol,
-            names.CONNECTION_STATE: self.state,
-            names.CONNECTION_ID: self.connection_id,
-            names.CONNECTION_USE: self.connection_use,
-            names.CONNECTION_AGE: self.connection_age,
-            names.CONNECTION_IDLE: self.connection_idle,
-            names.POOL_DISCARDS: self.discards,
-            names.CLIENT_AGE: self.client_age,
-            names.CLIENT_SETUP: self.client_setup,
-            names.CLIENT_REQUESTS: self.client_requests,
-        }
-
-    def _add_opening(self, result: dict[str, AttributeValue]) -> None:
-        self._add_lookups(result)
-        self._add_attempts(result)
-        self._add_sites(result)
-        result.update(self.tls or {})
-        tls = self.marks.get("tls")
-        if tls is not None and self.handshake is not None:
-            result[names.TLS_SETUP] = max(0, self.handshake - tls[0])
-
-    def _add_lookups(self, result: dict[str, AttributeValue]) -> None:
-        if not self.lookups:
-            return
-        last = self.lookups[-1]
-        result[names.DNS_HOST] = last.host
-        if last.error:
-            result[names.DNS_ERROR] = last.error
-        else:
-            result[names.DNS_ADDRESSES] = last.addresses
-
-    def _add_attempts(self, result: dict[str, AttributeValue]) -> None:
-        if not self.attempts:
-            return
-        result[names.ATTEMPT_ADDRESSES] = tuple(one.address for one in self.attempts)
-        result[names.ATTEMPT_STARTS] = tuple(
-            max(0, one.start - self.start) for one in self.attempts
-        )
-        result[names.ATTEMPT_ENDS] = tuple(max(0, one.end - self.start) for one in self.attempts)
-        result[names.ATTEMPT_OUTCOMES] = tuple(one.outcome for one in self.attempts)
-
-    def _add_sites(self, result: dict[str, AttributeValue]) -> None:
-        if self.call_site is not None:
-            result[names.CODE_FILE] = self.call_site.file
-            result[names.CODE_LINE] = self.call_site.line
-            result[names.CODE_FUNCTION] = self.call_site.function
-        if self.client_site is not None:
-            result[names.CLIENT_FILE] = self.client_site.file
-            result[names.CLIENT_LINE] = self.client_site.line
-            result[names.CLIENT_FUNCTION] = self.client_site.function
-
-    def _add_body(self, result: dict[str, AttributeValue], start: int | None = None) -> None:
-        if self.body_bytes is not None:
-            result[names.BODY_BYTES] = self.body_bytes
-        if self.body_complete is not None:
-            result[names.BODY_COMPLETE] = self.body_complete
-        if self.body_first is not None:
-            origin = self.start if start is None else start
-            result[names.BODY_CHUNKS] = self.body_chunks
-            result[names.BODY_FIRST_CHUNK] = max(0, self.body_first - origin)
-            result[names.BODY_LARGEST_GAP] = self.body_gap
-
-
-def _put(result: dict[str, AttributeValue], values: dict[str, AttributeValue | None]) -> None:
-    for name, value in values.items():
-        if value is not None:
-            result[name] = value

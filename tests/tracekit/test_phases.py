@@ -4,6 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracekit import attributes as names
+from tracekit.chunks import Chunks
+from tracekit.phase_attributes import attributes_of, body_attributes_of
 from tracekit.phases import Attempt, CallSite, ConnectionPhases, Lookup
 
 moments = st.integers(min_value=-50, max_value=1_000)
@@ -44,7 +46,7 @@ def test_phases_and_residual_are_the_whole_span(record, end):
 
 @given(records(), st.integers(0, 1_200))
 def test_times_in_attributes_are_never_negative(record, end):
-    for name, value in record.attributes(end).items():
+    for name, value in attributes_of(record, end).items():
         for number in value if isinstance(value, tuple) else ():
             assert not isinstance(number, int) or number >= 0, name
 
@@ -101,17 +103,17 @@ def test_sites_and_addresses_are_told_for_new_connections_only():
     record.attempts = [Attempt("::1", 12, 40, "timeout")]
 
     record.state = "reused"
-    assert not {names.CODE_FILE, names.CLIENT_FILE} & set(record.attributes(50))
+    assert not {names.CODE_FILE, names.CLIENT_FILE} & set(attributes_of(record, 50))
     record.state = "new"
-    told = record.attributes(50)
+    told = attributes_of(record, 50)
     assert (told[names.CODE_FILE], told[names.CODE_LINE]) == ("app.py", 3)
     assert told[names.ATTEMPT_OUTCOMES] == ("timeout",)
 
 
 def test_a_late_body_counts_from_its_own_span():
     record = ConnectionPhases("httpx", 0)
-    record.body_first, record.body_chunks, record.body_complete = 70, 1, True
+    record.body, record.body_complete = Chunks(70), True
 
-    told = record.body_attributes(50)
+    told = body_attributes_of(record, 50)
     assert told[names.BODY_FIRST_CHUNK] == 20
     assert told[names.BODY_COMPLETE] is True

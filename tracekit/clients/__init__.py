@@ -17,6 +17,8 @@ __all__ = ["install", "reap", "uninstall"]
 _SCOPES = (
     ("sockets", "tracekit.clients.connect_scope", "SocketHooks"),
     ("asyncio", "tracekit.clients.event_loops", "EventLoopHooks"),
+    ("http.client", "tracekit.clients.tunnels", "TunnelHooks"),
+    ("gc", "tracekit.garbage", "GarbageHooks"),
 )
 _ADAPTERS = (
     ("httpx", "tracekit.clients.httpx_adapter", "HttpxAdapter"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from time import perf_counter_ns
 
+from tracekit.chunks import Chunks
 from tracekit.clients.call import Call
 from tracekit.clients.observing import observer
 
@@ -21,8 +22,8 @@ class Body:
         self._encoded = encoded
 
     @observer("clients.body.chunk")
-    def chunk(self, size: int) -> None:
-        """Count a piece of *size* bytes that has just arrived.
+    def chunk(self, size: int, asked: int | None = None) -> None:
+        """Count a piece of *size* bytes that has just arrived; the host *asked* for it then.
 
         Of an *encoded* body (gzip) the pieces are the decoded ones: their sizes say nothing.
         """
@@ -30,13 +31,13 @@ class Body:
             return
         record = self._call.record
         now = perf_counter_ns()
-        if record.body_first is None:
-            record.body_first = now
+        seen = record.body
+        if seen is None:
+            record.body = Chunks(now)
         else:
-            record.body_gap = max(record.body_gap, now - record.last)
+            seen.add(now, 0 if asked is None else asked - seen.last)
         if not self._encoded:
             record.body_bytes = (record.body_bytes or 0) + size
-        record.body_chunks += 1
         record.last = now
 
     @observer("clients.body.finish")
@@ -60,6 +61,11 @@ class Body:
         call: Call | None = getattr(self, "_call", None)
         if call is not None:
             _abandoned.append(call)
+
+
+def is_event_stream(content_type: str | None) -> bool:
+    """Tell whether a body is of server-sent events."""
+    return content_type is not None and content_type.lower().startswith("text/event-stream")
 
 
 @observer("clients.body.reap")

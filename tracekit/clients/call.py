@@ -13,9 +13,10 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
 
 from tracekit import attributes as names
-from tracekit import clock
+from tracekit import clock, garbage
 from tracekit.clients.observing import observer
 from tracekit.clients.registry import Connection
+from tracekit.phase_attributes import attributes_of, body_attributes_of
 from tracekit.phases import ConnectionPhases
 
 SCOPE = "tracekit.clients"
@@ -32,6 +33,7 @@ class Call:
     """
 
     __slots__ = (
+        "collected",
         "connection",
         "context",
         "done",
@@ -53,6 +55,7 @@ class Call:
         self.unix_start = unix
         self.owned = False
         self.done = False
+        self.collected = garbage.collected()
         self.connection: Connection | None = None
         self.queue: object = None
         """What the call waits in for a connection."""
@@ -92,8 +95,7 @@ class Call:
     def publish(self, at: int) -> None:
         """Write what is known so far, for a span that may end at any moment."""
         if self.span.is_recording():
-            self._note_status()
-            self.span.set_attributes(self.record.attributes(at))
+            self._describe(at)
 
     @observer("clients.finish")
     def finish(self, at: int) -> None:
@@ -112,11 +114,15 @@ class Call:
             self._add_late_body(at)
 
     def _end(self, at: int) -> None:
-        self._note_status()
-        self.span.set_attributes(self.record.attributes(at))
+        self._describe(at)
         if self.record.error is not None:
             self.span.set_status(Status(StatusCode.ERROR))
         self.span.end(self._unix(at))
+
+    def _describe(self, at: int) -> None:
+        self._note_status()
+        self.record.collecting = garbage.collected() - self.collected
+        self.span.set_attributes(attributes_of(self.record, at))
 
     def _note_status(self) -> None:
         status = self.record.status
@@ -127,7 +133,7 @@ class Call:
         mark = self.record.marks.get("receive")
         if mark is None:
             return
-        attributes = self.record.body_attributes(mark[0])
+        attributes = body_attributes_of(self.record, mark[0])
         attributes[names.BODY_OF] = format(self.span.get_span_context().span_id, "016x")
         child = self.tracer.start_span(
             "receive", self.context, attributes=attributes, start_time=self._unix(mark[0])

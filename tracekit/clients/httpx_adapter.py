@@ -15,9 +15,9 @@ from opentelemetry.trace import TracerProvider
 from tracekit import attributes as names
 from tracekit.clients import body as bodies
 from tracekit.clients import connect_scope, sending, target
-from tracekit.clients.body import Body
+from tracekit.clients.body import Body, is_event_stream
 from tracekit.clients.call import SCOPE, Call, foreign_client_span
-from tracekit.clients.httpx_events import Events, peer_of
+from tracekit.clients.httpx_events import Events
 from tracekit.clients.httpx_stream import timed_streams
 from tracekit.clients.observing import observer
 from tracekit.clients.patching import Patches
@@ -63,6 +63,8 @@ class HttpxAdapter:
         made = sending.making(self._clients)
         for transport in (library.HTTPTransport, library.AsyncHTTPTransport):
             self._patches.wrap(transport, "__init__", made)
+        self._patches.wrap(library.Client, "send", sending.sending(self._clients))
+        self._patches.wrap(library.AsyncClient, "send", sending.sending_async(self._clients))
         self._patches.wrap(library.HTTPTransport, "handle_request", self._sync)
         self._patches.wrap(library.AsyncHTTPTransport, "handle_async_request", self._async)
         _warm_up()
@@ -129,11 +131,13 @@ class HttpxAdapter:
             described[_OLD_URL] = described[names.URL_FULL]
         call = Call.join(self._tracer, self.library, span, described)
         record = call.record
-        now = perf_counter_ns()
-        client = self._clients.get(transport)
-        if client is not None:
-            client.serve(record, now)
-        record.begin("pool", now)
+        around = sending.current.get() or sending.Sending(transport, None)
+        # Transports are what users pool by; a Client makes its own.
+        around.client = self._clients.get(transport)
+        around.begin(call)
+        record.proxy = _proxy_of(transport)
+        record.derived = ("pool",)
+        record.begin("pool", perf_counter_ns())
         events = Events(record, self._connections)
         extensions = request.extensions
         # A copy for this hop alone: redirects and the user's own code see what they gave.
@@ -150,6 +154,7 @@ class HttpxAdapter:
         call, record = hop.call, hop.call.record
         record.status = response.status_code
         record.protocol = response.extensions["http_version"].decode("ascii")[5:]
+        record.event_stream = is_event_stream(response.headers.get("content-type"))
         self._identify(call, response.extensions["network_stream"], now)
         call.publish(now)
         record.begin("receive", now)
@@ -159,7 +164,7 @@ class HttpxAdapter:
         record = call.record
         sent = record.marks.get("send")
         used = self._connections.use(stream, record, sent[0] if sent else now)
-        used.peer = record.peer = used.peer or peer_of(stream)
+        used.probe(used.sock, record)
         call.connection = used
 
 
@@ -172,6 +177,9 @@ class Httpx2Adapter(HttpxAdapter):
 
 @observer("httpx.leave")
 def _leave(hop: Hop, request: Any) -> None:
+    around = sending.current.get()
+    if around is not None:
+        around.end()
     request.extensions = hop.extensions
     connect_scope.current.reset(hop.scope)
 
@@ -182,6 +190,12 @@ def _failed(hop: Hop, request: Any, error: BaseException) -> None:
     _leave(hop, request)
     hop.call.fail(error)
     hop.call.finish(now)
+
+
+def _proxy_of(transport: Any) -> str | None:
+    # Private, and the only place that knows; without it the call seems to go straight.
+    url = getattr(getattr(transport, "_pool", None), "_proxy_url", None)
+    return None if url is None else f"{url.host.decode('ascii')}:{url.port}"
 
 
 def _warm_up() -> None:

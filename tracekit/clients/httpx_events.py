@@ -53,10 +53,10 @@ class Events:
     def note(self, name: str, info: dict[str, Any]) -> None:
         """Take one event."""
         part, _, event = name.partition(".")
-        handle = _HANDLERS.get(event)
-        if handle is None or (part.startswith("http") and _is_proxy_exchange(info)):
-            return
-        handle(self, perf_counter_ns(), info)
+        asking = part.startswith("http") and _is_tunnel_request(info)
+        handle = (_TUNNEL_HANDLERS if asking else _HANDLERS).get(event)
+        if handle is not None:
+            handle(self, perf_counter_ns(), info)
 
     def _opening(self, now: int, _info: dict[str, Any]) -> None:
         record = self._record
@@ -91,7 +91,19 @@ class Events:
 
     def _adopt(self, now: int, stream: Any) -> None:
         self.stream = stream
-        self._connections.opened(stream, now).peer = self._record.peer = peer_of(stream)
+        opened = self._connections.opened(stream, now)
+        opened.sock = stream.get_extra_info("socket")
+        opened.meet(opened.sock)
+        self._record.peer, self._record.local = opened.peer, opened.local
+
+    def _asking(self, now: int, _info: dict[str, Any]) -> None:
+        # TLS so far was the way to the proxy; what follows is with the server behind it.
+        secured = self._record.marks.pop("tls", None)
+        self._record.tls = self._record.handshake = None
+        self._record.begin("proxy", now if secured is None else secured[0])
+
+    def _asked(self, now: int, _info: dict[str, Any]) -> None:
+        self._record.end("proxy", now)
 
     def _sending(self, now: int, _info: dict[str, Any]) -> None:
         self._record.end("pool", now)
@@ -105,14 +117,8 @@ class Events:
         self._record.end("wait", now)
 
 
-def peer_of(stream: Any) -> tuple[str, int] | None:
-    """Return the address and port that httpcore's network *stream* really leads to."""
-    address = stream.get_extra_info("server_addr")
-    return (str(address[0]), int(address[1])) if isinstance(address, tuple) else None
-
-
-def _is_proxy_exchange(info: dict[str, Any]) -> bool:
-    # A tunnel is asked for with the events of a request; those of the request itself follow.
+def _is_tunnel_request(info: dict[str, Any]) -> bool:
+    # A tunnel is asked for with the events of a request; those of the host's own follow.
     request = info.get("request")
     return request is not None and request.method == b"CONNECT"
 
@@ -127,10 +133,18 @@ _HANDLERS: dict[str, Callable[[Events, int, dict[str, Any]], None]] = {
     "start_tls.started": Events._securing,
     "start_tls.complete": Events._secured,
     "start_tls.failed": Events._not_opened,
+    "setup_socks5_connection.started": Events._asking,
+    "setup_socks5_connection.complete": Events._asked,
+    "setup_socks5_connection.failed": Events._asked,
     "send_request_headers.started": Events._sending,
     "send_request_headers.failed": Events._sent,
     "send_request_body.complete": Events._sent,
     "send_request_body.failed": Events._sent,
     "receive_response_headers.complete": Events._answered,
     "receive_response_headers.failed": Events._answered,
+}
+_TUNNEL_HANDLERS: dict[str, Callable[[Events, int, dict[str, Any]], None]] = {
+    "send_request_headers.started": Events._asking,
+    "receive_response_headers.complete": Events._asked,
+    "receive_response_headers.failed": Events._asked,
 }

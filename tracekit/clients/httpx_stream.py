@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from time import perf_counter_ns
 from typing import Any
 
 from tracekit.clients.body import Body
@@ -53,12 +54,13 @@ class _Chunks:
         return self
 
     def __next__(self) -> bytes:
+        asked = perf_counter_ns()
         try:
             chunk = next(self._inner)
         except BaseException as error:
             _stopped(self._body, error)
             raise
-        self._body.chunk(len(chunk))
+        self._body.chunk(len(chunk), asked)
         return chunk
 
 
@@ -71,12 +73,13 @@ class _AsyncChunks:
         return self
 
     async def __anext__(self) -> bytes:
+        asked = perf_counter_ns()
         try:
             chunk = await anext(self._inner)
         except BaseException as error:
             _stopped(self._body, error)
             raise
-        self._body.chunk(len(chunk))
+        self._body.chunk(len(chunk), asked)
         return chunk
 
     async def aclose(self) -> None:

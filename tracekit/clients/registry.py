@@ -8,6 +8,7 @@ from collections.abc import MutableMapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from tracekit.clients.tcp_info import tcp_info
 from tracekit.phases import CallSite, ConnectionPhases
 
 _numbers = itertools.count(1)
@@ -16,15 +17,38 @@ _numbers = itertools.count(1)
 class Connection:
     """One connection; *opened* is None when it is older than tracekit's hooks."""
 
-    __slots__ = ("id", "last_used", "opened", "peer", "uses")
+    __slots__ = ("id", "last_used", "local", "opened", "peer", "retransmits", "sock", "uses")
 
     def __init__(self, opened: int | None) -> None:
         # The process id keeps ids apart after a fork.
         self.id = f"{os.getpid()}-{next(_numbers)}"
         self.opened = opened
         self.last_used: int | None = None
+        self.local: tuple[str, int] | None = None
         self.peer: tuple[str, int] | None = None
+        self.retransmits = 0
+        self.sock: Any = None
+        """The socket itself, where the adapter's key is something that holds it."""
         self.uses = 0
+
+    def meet(self, sock: Any) -> None:
+        """Note both ends of *sock*, the first time; a Unix socket's are no addresses."""
+        if self.peer is None:
+            self.peer = _address(sock.getpeername())
+            self.local = _address(sock.getsockname())
+
+    def probe(self, sock: Any, record: ConnectionPhases) -> None:
+        """Write on *record* how the connection fares, as the kernel of this machine sees it."""
+        told = tcp_info(sock)
+        if told is None:
+            return
+        record.rtt = told.rtt
+        record.retransmits = max(0, told.retransmits - self.retransmits) or None
+        self.retransmits = told.retransmits
+
+
+def _address(name: Any) -> tuple[str, int] | None:
+    return (str(name[0]), int(name[1])) if isinstance(name, tuple) else None
 
 
 class Connections:
@@ -47,6 +71,7 @@ class Connections:
         if not record.is_new:
             _describe_reuse(connection, record, at)
         record.connection_id = connection.id
+        record.peer, record.local = connection.peer or record.peer, connection.local
         record.connection_use = connection.uses if connection.opened is not None else None
         return connection
 

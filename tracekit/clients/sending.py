@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
 from time import perf_counter_ns
 from typing import Any
@@ -17,15 +17,34 @@ from tracekit.clients.registry import Client, Clients
 class Sending:
     """What the host asked for once, however many requests it takes."""
 
-    __slots__ = ("call", "client", "owner", "sent")
+    __slots__ = ("call", "client", "owner", "redirects", "sent", "status")
 
     def __init__(self, owner: object, client: Client | None) -> None:
         self.owner = owner
         self.client = client
         self.sent = 0
+        self.redirects = 0
+        self.status: int | None = None
         self.call: Call | None = None
 
+    def begin(self, call: Call) -> None:
+        """Make *call* the next one that is sent; after a 30x it is a redirect."""
+        record = call.record
+        self.call = call
+        if self.client is not None:
+            self.client.serve(record, record.start)
+        if self.status in _REDIRECTS:
+            self.redirects += 1
+        record.resends, record.redirects = self.sent, self.redirects
+        self.sent += 1
 
+    def end(self) -> None:
+        """Note that the call that is going on has its answer, or has none."""
+        call, self.call = self.call, None
+        self.status = None if call is None else call.record.status
+
+
+_REDIRECTS = (301, 302, 303, 307, 308)
 current: ContextVar[Sending | None] = ContextVar("tracekit_sending", default=None)
 
 
@@ -59,6 +78,26 @@ def sending(clients: Clients) -> Callable[[Callable[..., Any]], Callable[..., An
             token = _enter(clients, owner)
             try:
                 return original(owner, *args, **kwargs)
+            finally:
+                if token is not None:
+                    current.reset(token)
+
+        return send
+
+    return make
+
+
+def sending_async(
+    clients: Clients,
+) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]:
+    """Do the same for a coroutine."""
+
+    def make(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        @functools.wraps(original)
+        async def send(owner: Any, *args: Any, **kwargs: Any) -> Any:
+            token = _enter(clients, owner)
+            try:
+                return await original(owner, *args, **kwargs)
             finally:
                 if token is not None:
                     current.reset(token)

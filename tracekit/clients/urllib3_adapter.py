@@ -16,7 +16,7 @@ from opentelemetry.trace import TracerProvider
 
 from tracekit.clients import body as bodies
 from tracekit.clients import connect_scope, sending, target
-from tracekit.clients.body import Body
+from tracekit.clients.body import Body, is_event_stream
 from tracekit.clients.call import SCOPE, Call, foreign_client_span
 from tracekit.clients.headers import injected
 from tracekit.clients.observing import observer
@@ -123,12 +123,10 @@ class Urllib3Adapter:
         if around.call is not None:
             # urllib3 retries from inside the request that failed: that one ended when it failed.
             around.call.finish(around.call.record.last)
-        around.call = call
         call.queue = pool.pool
-        record.resends = around.sent
-        around.sent += 1
-        if around.client is not None:
-            around.client.serve(record, record.start)
+        if pool.proxy is not None:
+            call.record.proxy = f"{pool.proxy.host}:{pool.proxy.port}"
+        around.begin(call)
         return Hop(headers, call, connect_scope.current.set(record), token)
 
 
@@ -136,7 +134,7 @@ class Urllib3Adapter:
 def _leave(hop: Hop) -> None:
     around = sending.current.get()
     if around is not None:
-        around.call = None
+        around.end()
     if hop.scope is not None:
         connect_scope.current.reset(hop.scope)
     if hop.sending is not None:
@@ -165,6 +163,7 @@ def _responded(hop: Hop, pool: Any, response: Any) -> None:
     if not response.isclosed():
         if not call.owned:
             call.publish(now)
+        record.event_stream = is_event_stream(response.headers.get("content-type"))
         response._tracekit_body = Body(call, encoded="content-encoding" in response.headers)
         return
     # Preloaded or empty: the connection went back to the pool when the last byte was in.

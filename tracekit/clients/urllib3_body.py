@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from time import perf_counter_ns
 from typing import Any
 
 from tracekit.clients.body import Body
@@ -44,20 +45,21 @@ def _reading(original: Callable[..., Any]) -> Callable[..., Any]:
         body = _body_of(response)
         if body is None:
             return original(response, *args, **kwargs)
+        asked = perf_counter_ns()
         try:
             data = original(response, *args, **kwargs)
         except BaseException as error:
             body.finish(complete=False, error=error)
             raise
-        _arrived(response, body, data)
+        _arrived(response, body, data, asked)
         return data
 
     return read
 
 
 @observer("urllib3.body")
-def _arrived(response: Any, body: Body, data: Any) -> None:
-    body.chunk(len(data or b""))
+def _arrived(response: Any, body: Body, data: Any, asked: int) -> None:
+    body.chunk(len(data or b""), asked)
     if response.isclosed():
         body.finish(complete=True, size=response.tell())
 
@@ -73,10 +75,12 @@ def _reading_chunks(original: Callable[..., Iterator[bytes]]) -> Callable[..., I
 
 
 def _timed(chunks: Iterator[bytes], body: Body) -> Iterator[bytes]:
+    asked = perf_counter_ns()
     try:
         for chunk in chunks:
-            body.chunk(len(chunk))
+            body.chunk(len(chunk), asked)
             yield chunk
+            asked = perf_counter_ns()
     except BaseException as error:
         # GeneratorExit is the consumer leaving: not an error of the call.
         body.finish(complete=False, error=error if isinstance(error, Exception) else None)

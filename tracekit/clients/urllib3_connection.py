@@ -61,7 +61,7 @@ class ConnectionHooks:
 
     @observer("urllib3.register")
     def _register(self, connection: Any) -> None:
-        self._connections.opened(connection.sock, perf_counter_ns())
+        self._connections.opened(connection.sock, perf_counter_ns()).meet(connection.sock)
 
     def _request(self, original: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(original)
@@ -97,7 +97,7 @@ class ConnectionHooks:
         # Even after a broken pipe urllib3 looks for a response.
         record.begin("wait", now)
         used = self._connections.use(connection.sock, record, start)
-        used.peer = record.peer = used.peer or _peer(connection.sock)
+        used.probe(connection.sock, record)
         around.call.connection = used
 
 
@@ -116,8 +116,10 @@ def _opened(record: ConnectionPhases, connection: Any, error: BaseException | No
     record.end("connect", now)
     reached = record.attempts and record.attempts[-1].outcome == "ok"
     if reached and hasattr(connection, "assert_fingerprint"):  # only HTTPSConnection has it
-        record.begin("tls", record.attempts[-1].end)
+        tunnel = record.marks.get("proxy")
+        record.begin("tls", record.attempts[-1].end if tunnel is None else tunnel[1])
         record.end("tls", now)
+        record.derived = ("tls",)
     if error is not None:
         record.error = type(error).__qualname__
 
@@ -149,8 +151,3 @@ def _answered(record: ConnectionPhases, response: Any, error: BaseException | No
     record.status = response.status
     record.protocol = "1.0" if response.version == 10 else "1.1"
     record.begin("receive", now)
-
-
-def _peer(sock: Any) -> tuple[str, int] | None:
-    address = sock.getpeername()
-    return (str(address[0]), int(address[1])) if isinstance(address, tuple) else None

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
-from callers import CALLERS, Caller
+from conformance.callers import CALLERS, Caller
 from faults.addresses import resolver
 from faults.server import FaultServer
 from opentelemetry.sdk.trace import TracerProvider

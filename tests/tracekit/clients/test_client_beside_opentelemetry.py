@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 import requests
-from outgoing import calls, only_call
+from conformance.outgoing import calls, only_call
 from surroundings import changed, everything
 
 from tracekit import attributes as names

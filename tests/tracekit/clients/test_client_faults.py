@@ -8,7 +8,7 @@ import pkgutil
 from collections import defaultdict
 
 import pytest
-from callers import CALLERS
+from conformance.callers import CALLERS
 from faults.server import FaultServer
 
 from tracekit import clients, guard

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import httpx2
 import pytest
-from outgoing import calls
+from conformance.outgoing import calls
 
 from tracekit import attributes as names
 

@@ -8,8 +8,8 @@ import itertools
 import httpx
 import pytest
 import requests
+from conformance.outgoing import calls
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
-from outgoing import calls
 from surroundings import changed, everything
 from urllib3.connectionpool import HTTPConnectionPool
 

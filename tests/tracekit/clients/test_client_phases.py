@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from conformance.outgoing import calls, only_call
 from faults.addresses import black_hole, first_address
 from faults.server import DELAY, FaultServer
-from outgoing import calls, only_call
 
 from tracekit import attributes as names
 
@@ -89,7 +89,7 @@ def test_a_slow_body_is_receive(caller, server, spans, path):
 
 
 def test_a_slow_name_is_dns(install, resolve, server):
-    from callers import CALLERS
+    from conformance.callers import CALLERS
 
     resolve("slow.test", ["127.0.0.1"], delay=DELAY)
     spans = install()
@@ -125,7 +125,7 @@ def test_a_name_that_does_not_exist_fails_in_dns(caller, spans):
 def test_a_black_holed_first_address_costs_its_timeout_before_the_second_answers(
     install, resolve, server
 ):
-    from callers import CALLERS
+    from conformance.callers import CALLERS
 
     resolve("dual.test", [first_address(), "127.0.0.1"])
     spans = install()
@@ -144,7 +144,7 @@ def test_a_black_holed_first_address_costs_its_timeout_before_the_second_answers
 
 
 def test_a_refused_first_address_is_named_with_its_errno(install, resolve, server):
-    from callers import CALLERS
+    from conformance.callers import CALLERS
 
     resolve("dual.test", ["127.0.0.9", "127.0.0.1"])
     spans = install()

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from conformance.outgoing import only_call
 from faults.addresses import black_hole, first_address
-from outgoing import only_call
 
 from tracekit import attributes as names
 

@@ -7,9 +7,9 @@ import json
 import httpx
 import httpx2
 import pytest
+from conformance.outgoing import calls, only_call
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from outgoing import calls, only_call
 
 import tracekit
 from tracekit import attributes as names

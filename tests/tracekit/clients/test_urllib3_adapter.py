@@ -7,6 +7,7 @@ import threading
 import pytest
 import requests
 import urllib3
+from conformance.outgoing import calls, only_call
 from opentelemetry import context, trace
 from opentelemetry.instrumentation.utils import (
     suppress_http_instrumentation,
@@ -14,7 +15,6 @@ from opentelemetry.instrumentation.utils import (
 )
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from outgoing import calls, only_call
 from processes import free_port
 
 from tracekit import attributes as names
