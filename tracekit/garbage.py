@@ -25,7 +25,9 @@ class GarbageHooks:
     """The hook on the garbage collector."""
 
     def install(self) -> None:
-        """Begin to count."""
+        """Begin to count, with the next collection."""
+        global _began
+        _began = None
         gc.callbacks.append(_watch)
 
     def uninstall(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from opentelemetry.util.types import AttributeValue
 
 from tracekit import attributes as names
@@ -17,9 +19,9 @@ def attributes_of(record: ConnectionPhases, end: int) -> dict[str, AttributeValu
     phases = record.bounds(end)
     for phase, bounds in phases.items():
         result[_PHASE[phase]] = bounds
-    for field, name in _PLAIN:
-        value = getattr(record, field)
-        if value is not None:
+    for field, value in vars(record).items():  # what was set; defaults live on the class
+        name = _PLAIN.get(field)
+        if name is not None and value is not None:
             result[name] = value
     _add_addresses(record, result)
     if record.is_new:
@@ -122,12 +124,13 @@ def _add_chunks(
     result[names.BODY_UNIT] = record.body_unit
     result[names.BODY_FIRST_CHUNK] = max(0, body.first - origin)
     gaps = body.gaps()
-    if record.event_stream:
+    is_event_stream = _is_event_stream(record.response_headers)
+    if is_event_stream:
         # Counted from the request, wherever the span that carries it begins.
         result[names.FIRST_CHUNK_SECONDS] = max(0, body.first - record.start) / _SECOND
     if gaps is None:
         return
-    if record.event_stream:
+    if is_event_stream:
         result[names.PER_CHUNK_SECONDS] = (body.last - body.first) / (body.count - 1) / _SECOND
     result[names.BODY_GAP_P50] = gaps.p50
     result[names.BODY_GAP_P95] = gaps.p95
@@ -138,6 +141,12 @@ def _add_chunks(
         _add_stalls(result, gaps, origin)
 
 
+def _is_event_stream(headers: Any) -> bool:
+    """Tell whether a response is one of events by its *headers*, any library's mapping."""
+    kind = None if headers is None else headers.get("content-type")
+    return kind is not None and kind.lower().startswith("text/event-stream")
+
+
 def _add_stalls(result: dict[str, AttributeValue], gaps: Gaps, origin: int) -> None:
     result[names.BODY_STALLS] = gaps.stalled
     result[names.BODY_STALL_TIME] = gaps.stall_time
@@ -146,21 +155,21 @@ def _add_stalls(result: dict[str, AttributeValue], gaps: Gaps, origin: int) -> N
 
 
 _PHASE = {phase: names.phase(phase) for phase in names.PHASES}
-_PLAIN = (
-    ("status", names.HTTP_STATUS),
-    ("error", names.ERROR_TYPE),
-    ("protocol", names.PROTOCOL_VERSION),
-    ("state", names.CONNECTION_STATE),
-    ("connection_id", names.CONNECTION_ID),
-    ("connection_use", names.CONNECTION_USE),
-    ("connection_age", names.CONNECTION_AGE),
-    ("connection_idle", names.CONNECTION_IDLE),
-    ("proxy", names.PROXY),
-    ("rtt", names.TCP_RTT),
-    ("retransmits", names.TCP_RETRANSMITS),
-    ("discards", names.POOL_DISCARDS),
-    ("client_age", names.CLIENT_AGE),
-    ("client_setup", names.CLIENT_SETUP),
-    ("client_requests", names.CLIENT_REQUESTS),
-)
+_PLAIN = {
+    "status": names.HTTP_STATUS,
+    "error": names.ERROR_TYPE,
+    "protocol": names.PROTOCOL_VERSION,
+    "state": names.CONNECTION_STATE,
+    "connection_id": names.CONNECTION_ID,
+    "connection_use": names.CONNECTION_USE,
+    "connection_age": names.CONNECTION_AGE,
+    "connection_idle": names.CONNECTION_IDLE,
+    "proxy": names.PROXY,
+    "rtt": names.TCP_RTT,
+    "retransmits": names.TCP_RETRANSMITS,
+    "discards": names.POOL_DISCARDS,
+    "client_age": names.CLIENT_AGE,
+    "client_setup": names.CLIENT_SETUP,
+    "client_requests": names.CLIENT_REQUESTS,
+}
 """Fields of the record that are attributes as they are, unless they are None."""

@@ -8,7 +8,7 @@ All times are ``time.perf_counter_ns()`` readings.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from opentelemetry.util.types import AttributeValue
 
@@ -85,7 +85,7 @@ class ConnectionPhases:
     body_bytes: int | None = None
     body_unit: str = "chunks"
     body_complete: bool | None = None
-    event_stream: bool = False
+    response_headers: Any = None
     derived: tuple[str, ...] = ()
     inferred: tuple[str, ...] = ()
 
@@ -127,36 +127,43 @@ class ConnectionPhases:
         In the order of ``attributes.PHASES``; they do not overlap and lie in ``[0, end - start]``.
         """
         ordered: dict[str, tuple[int, int]] = {}
-        cursor = self.start
+        origin = cursor = self.start
+        last = max(end, origin)
+        seen = self._seen() if self.lookups or self.attempts else self.marks
         for phase in names.PHASES:
-            raw = self._raw(phase, end)
-            if raw is None:
+            mark = seen.get(phase)
+            if mark is None:
                 continue
-            first = min(max(raw[0], cursor), max(end, cursor))
-            cursor = min(max(raw[1], first), max(end, first))
-            ordered[phase] = (first - self.start, cursor - self.start)
+            first, over = mark
+            if over == _OPEN:
+                over = end
+            # Whatever was marked, a phase starts no earlier than the one before it ended.
+            first = cursor if first < cursor else min(first, last)
+            cursor = first if over < first else min(over, last)
+            ordered[phase] = (first - origin, cursor - origin)
         return ordered
 
     def residual(self, end: int) -> int:
         """Return the part of a span that ends at *end* which no phase explains."""
         return max(0, end - self.start) - sum(b - a for a, b in self.bounds(end).values())
 
-    def _raw(self, phase: str, end: int) -> tuple[int, int] | None:
-        if phase == "dns" and self.lookups:
-            return self._looked_up()
-        if phase == "connect" and self.attempts:
-            return self.attempts[0].start, max(attempt.end for attempt in self.attempts)
-        mark = self.marks.get(phase)
-        if mark is None or (phase == "connect" and self._unresolved()):
-            return None
-        return mark[0], end if mark[1] == _OPEN else mark[1]
+    def _seen(self) -> dict[str, list[int]]:
+        """Return the marks, with what the sockets saw in place of what the library said of it."""
+        seen = dict(self.marks)
+        if self.lookups:
+            seen["dns"] = self._looked_up()
+        if self.attempts:
+            seen["connect"] = [self.attempts[0].start, max(one.end for one in self.attempts)]
+        elif self._unresolved():
+            seen.pop("connect", None)
+        return seen
 
     def _unresolved(self) -> bool:
         return bool(self.lookups and self.lookups[-1].error and not self.attempts)
 
-    def _looked_up(self) -> tuple[int, int]:
+    def _looked_up(self) -> list[int]:
         # A client that retries looks up again between two attempts: that time is connect's.
         first = self.lookups[0]
         limit = self.attempts[0].start if self.attempts else None
         before = [one.end for one in self.lookups if limit is None or one.end <= limit]
-        return first.start, max(before, default=first.end)
+        return [first.start, max(before, default=first.end)]

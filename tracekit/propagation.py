@@ -6,7 +6,8 @@ import functools
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
-from opentelemetry import propagate
+from opentelemetry import baggage, propagate
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, get_current
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import (
@@ -17,7 +18,14 @@ from opentelemetry.propagators.textmap import (
     default_getter,
     default_setter,
 )
-from opentelemetry.trace import Span, SpanContext, SpanKind, get_current_span
+from opentelemetry.trace import (
+    Span,
+    SpanContext,
+    SpanKind,
+    get_current_span,
+    set_span_in_context,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from tracekit import guard
 from tracekit.request import RequestContext, in_context, request_in
@@ -89,6 +97,14 @@ class _WithRequestId(CompositePropagator):
     context that is already there, or its spans would leave the request for a trace of their own.
     """
 
+    def __init__(self, existing: TextMapPropagator) -> None:
+        super().__init__([existing, _REQUEST_ID])
+        self._is_w3c = _is_w3c(existing)
+
+    def is_w3c_alone(self, context: Context) -> bool:
+        """Tell whether *context* sends nothing but a trace, as W3C has it, and a request ID."""
+        return self._is_w3c and not (context and baggage.get_all(context))
+
     def extract(
         self,
         carrier: CarrierT,
@@ -100,6 +116,34 @@ class _WithRequestId(CompositePropagator):
         if request is not None and _arrived_with(request, carrier, getter):
             return get_current()
         return super().extract(carrier, context, getter)
+
+
+def _is_w3c(propagator: TextMapPropagator) -> bool:
+    parts = getattr(propagator, "_propagators", (propagator,))
+    known = (TraceContextTextMapPropagator, W3CBaggagePropagator)
+    return (
+        bool(parts) and all(type(part) in known for part in parts) and known[0] in map(type, parts)
+    )
+
+
+def carried(span: Span, context: Context) -> dict[str, str]:
+    """Return the headers by which a request from *context*, traced by *span*, is sent along.
+
+    Where the global propagator is OpenTelemetry's default with ours, by a shorter way.
+    """
+    textmap, carrier = propagate.get_global_textmap(), dict[str, str]()
+    if type(textmap) is not _WithRequestId or not textmap.is_w3c_alone(context):
+        textmap.inject(carrier, set_span_in_context(span, context))
+        return carrier
+    own = span.get_span_context()
+    if own.is_valid:
+        carrier["traceparent"] = f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
+        if own.trace_state:
+            carrier["tracestate"] = own.trace_state.to_header()
+    request = request_in(context)
+    if request is not None:
+        carrier[HEADER] = request.request_id
+    return carrier
 
 
 def _arrived_with(request: RequestContext, carrier: CarrierT, getter: Getter[CarrierT]) -> bool:
@@ -114,7 +158,7 @@ def install() -> None:
     """Add the request ID to the global propagator, keeping what is there. Twice is once."""
     existing = propagate.get_global_textmap()
     if not isinstance(existing, _WithRequestId):
-        propagate.set_global_textmap(_WithRequestId([existing, _REQUEST_ID]))
+        propagate.set_global_textmap(_WithRequestId(existing))
 
 
 @functools.lru_cache(maxsize=4)

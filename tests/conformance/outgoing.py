@@ -29,6 +29,35 @@ class Outgoing(NamedTuple):
         start, end = self[names.phase(name)] or (0, 0)
         return (end - start) / 1e9
 
+    def bounds(self) -> dict[str, tuple[int, int]]:
+        """Return the phases as nanoseconds from the span's start, a late body included."""
+        seen = {name: self[names.phase(name)] for name in names.PHASES}
+        if self.body is not None:
+            origin = _moment(self.span.start_time)
+            seen["receive"] = (
+                _moment(self.body.start_time) - origin,
+                _moment(self.body.end_time) - origin,
+            )
+        return {name: pair for name, pair in seen.items() if pair is not None}
+
+    @property
+    def wall(self) -> int:
+        """The call's length in nanoseconds, a late body included."""
+        ends = [_moment(one.end_time) for one in (self.span, self.body) if one is not None]
+        return max(ends) - _moment(self.span.start_time)
+
+    @property
+    def path(self) -> str:
+        return "/" + self[names.URL_FULL].split("/", 3)[3]
+
+    @property
+    def failed_in(self) -> str | None:
+        """The phase of the error, if there was one."""
+        if self.body is not None and (self.body.attributes or {}).get(names.ERROR_TYPE):
+            return "receive"
+        phase: str | None = self[names.ERROR_PHASE]
+        return phase
+
     def of_body(self, name: str) -> Any:
         """Return an attribute of the body, wherever it is."""
         return ((self.body or self.span).attributes or {}).get(name)
@@ -61,6 +90,9 @@ def only_call(captured: Capture) -> Outgoing:
 
 
 def _seconds(start: int | None, end: int | None) -> float:
-    assert start is not None
-    assert end is not None
-    return (end - start) / 1e9
+    return (_moment(end) - _moment(start)) / 1e9
+
+
+def _moment(time: int | None) -> int:
+    assert time is not None
+    return time

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from faults.delays import Delays
+
 
 def has_ipv6_loopback() -> bool:
     try:
@@ -47,15 +49,22 @@ def black_hole(address: str, port: int) -> Iterator[None]:
 Resolver = Callable[..., list[Any]]
 
 
-def resolver(name: str, addresses: list[str], *, delay: float = 0.0) -> Resolver:
-    """Return a ``getaddrinfo`` in which *name* has *addresses*, found after *delay* seconds."""
+def resolver(
+    name: str, addresses: list[str], *, delay: float = 0.0, delays: Delays | None = None
+) -> Resolver:
+    """Return a ``getaddrinfo`` in which *name* has *addresses*, found after *delay* seconds.
+
+    *delays* learns, as ``dns``, how long that really took.
+    """
     original = socket.getaddrinfo
+    seen = delays or Delays()
 
     def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> list[Any]:
         text = host.decode() if isinstance(host, bytes) else host
         if text != name:
             return original(host, port, *args, **kwargs)
-        time.sleep(delay)
-        return [row for one in addresses for row in original(one, port, 0, socket.SOCK_STREAM)]
+        with seen.timed("dns"):
+            time.sleep(delay)
+            return [row for one in addresses for row in original(one, port, 0, socket.SOCK_STREAM)]
 
     return getaddrinfo

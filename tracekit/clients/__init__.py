@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-import importlib.util
+import sys
 import threading
+from collections import deque
+from collections.abc import Callable
+from types import ModuleType
 from typing import Protocol
 
+import wrapt
 from opentelemetry.trace import TracerProvider
 
 from tracekit import guard
 from tracekit.clients.body import reap
+from tracekit.clients.libraries import LIBRARIES, Library
 
 __all__ = ["install", "reap", "uninstall"]
 
 _SCOPES = (
     ("sockets", "tracekit.clients.connect_scope", "SocketHooks"),
     ("asyncio", "tracekit.clients.event_loops", "EventLoopHooks"),
-    ("http.client", "tracekit.clients.tunnels", "TunnelHooks"),
+    ("tunnels", "tracekit.clients.tunnels", "TunnelHooks"),
     ("gc", "tracekit.garbage", "GarbageHooks"),
 )
-_ADAPTERS = (
-    ("httpx", "tracekit.clients.httpx_adapter", "HttpxAdapter"),
-    ("httpx2", "tracekit.clients.httpx_adapter", "Httpx2Adapter"),
-    ("urllib3", "tracekit.clients.urllib3_adapter", "Urllib3Adapter"),
-    ("requests", "tracekit.clients.requests_adapter", "RequestsAdapter"),
-)
-"""Name, module and class. The scopes are installed before the adapters and removed after them."""
+"""Name, module and class of what all libraries share: installed before their adapters."""
 
 
 class Adapter(Protocol):
@@ -40,43 +40,105 @@ class Adapter(Protocol):
 
 
 _lock = threading.Lock()
+_provider: TracerProvider | None = None
+_claimed: set[str] = set()
 _installed: list[Adapter] = []
+_awaited: set[str] = set()
 
 
 def install(tracer_provider: TracerProvider) -> None:
-    """Trace the outgoing calls of every client library that can be imported.
+    """Trace the outgoing calls of every client library that this process uses.
 
-    A second call changes nothing. A library whose hooks cannot be put in place goes untraced, which
-    is counted and logged once.
+    One that is imported later gets its hooks then: nothing is imported that the host does not. A
+    second call changes nothing. A library whose hooks cannot be put in place, or whose version is
+    none that its adapter knows, goes untraced, which is counted and logged once.
     """
+    global _provider
     with _lock:
-        if _installed:
+        if _provider is not None:
             return
-        for name, module, hooks in _SCOPES:
-            _add(f"{name}.install", module, hooks)
-        for name, module, adapter in _ADAPTERS:
-            if importlib.util.find_spec(name) is not None:
-                _add(f"{name}.install", module, adapter, tracer_provider)
+        _provider = tracer_provider
+    for name, module, hooks in _SCOPES:
+        _add(name, module, hooks)
+    for library in LIBRARIES:
+        _expect(library)
 
 
 def uninstall() -> None:
     """Put every hooked function back as it was; end the calls whose responses were forgotten."""
+    global _provider
     with _lock:
+        _provider = None
+        _claimed.clear()
         while _installed:
             _remove(_installed.pop())
     reap()
 
 
-def _add(where: str, module: str, name: str, *arguments: TracerProvider) -> None:
+def _expect(library: Library) -> None:
+    module = sys.modules.get(library.name)
+    if module is not None:
+        _arrived(library, module)
+    elif library.name not in _awaited:
+        _awaited.add(library.name)
+        wrapt.register_post_import_hook(functools.partial(_arrived, library), library.name)
+
+
+def _arrived(library: Library, module: ModuleType) -> None:
+    provider = _provider
+    if provider is None:  # uninstalled meanwhile
+        return
+    if library.knows(module):
+        _add(library.name, library.module, library.hooks, provider)
+    else:
+        version = getattr(module, "__version__", "")
+        guard.warn(
+            f"{library.name}.version",
+            f"version {version} is none of those that tracekit knows ({library.range}): "
+            "its calls are not traced",
+        )
+
+
+class _Turns(threading.local):
+    """What this thread puts in next: an adapter's own imports may bring another library along."""
+
+    def __init__(self) -> None:
+        self.is_busy = False
+        self.waiting: deque[Callable[[], None]] = deque()
+
+
+_turns = _Turns()
+
+
+def _add(name: str, module: str, hooks: str, *arguments: TracerProvider) -> None:
+    with _lock:
+        if name in _claimed:
+            return
+        _claimed.add(name)
+    _turns.waiting.append(lambda: _put_in(name, module, hooks, *arguments))
+    if _turns.is_busy:
+        return
+    _turns.is_busy = True
+    try:
+        while _turns.waiting:
+            _turns.waiting.popleft()()
+    finally:
+        _turns.is_busy = False
+
+
+def _put_in(name: str, module: str, hooks: str, *arguments: TracerProvider) -> None:
+    # Without the lock: hooks are imported here, and another thread's import may be waiting for it.
     adapter: Adapter | None = None
     try:
-        adapter = getattr(importlib.import_module(module), name)(*arguments)
+        adapter = getattr(importlib.import_module(module), hooks)(*arguments)
         adapter.install()
-        _installed.append(adapter)
     except Exception as error:  # a library we do not know must not stop the host
-        guard.fault(where, error)
+        guard.fault(f"{name}.install", error)
         if adapter is not None:
             _remove(adapter)
+        return
+    with _lock:
+        _installed.append(adapter)
 
 
 def _remove(adapter: Adapter) -> None:

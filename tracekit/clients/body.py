@@ -15,18 +15,16 @@ _abandoned: deque[Call] = deque()
 class Body:
     """The body of one response: hang it on the response, so that both are forgotten together."""
 
-    __slots__ = ("_call", "_encoded")
+    __slots__ = ("_call", "counts")
 
-    def __init__(self, call: Call, *, encoded: bool = False) -> None:
+    def __init__(self, call: Call, *, counts: bool = True) -> None:
         self._call: Call | None = call
-        self._encoded = encoded
+        self.counts = counts
+        """Whether the chunks' sizes are those on the wire: decoded ones (gzip) say nothing."""
 
     @observer("clients.body.chunk")
     def chunk(self, size: int, asked: int | None = None) -> None:
-        """Count a piece of *size* bytes that has just arrived; the host *asked* for it then.
-
-        Of an *encoded* body (gzip) the pieces are the decoded ones: their sizes say nothing.
-        """
+        """Count a piece of *size* bytes that has just arrived; the host *asked* for it then."""
         if self._call is None or not size:
             return
         record = self._call.record
@@ -36,7 +34,7 @@ class Body:
             record.body = Chunks(now)
         else:
             seen.add(now, 0 if asked is None else asked - seen.last)
-        if not self._encoded:
+        if self.counts:
             record.body_bytes = (record.body_bytes or 0) + size
         record.last = now
 
@@ -61,11 +59,6 @@ class Body:
         call: Call | None = getattr(self, "_call", None)
         if call is not None:
             _abandoned.append(call)
-
-
-def is_event_stream(content_type: str | None) -> bool:
-    """Tell whether a body is of server-sent events."""
-    return content_type is not None and content_type.lower().startswith("text/event-stream")
 
 
 @observer("clients.body.reap")

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import time
+import functools
 from time import perf_counter_ns
-from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from tracekit import attributes as names
-from tracekit import clock, garbage
+from tracekit import clock, garbage, propagation
 from tracekit.clients.observing import observer
 from tracekit.clients.registry import Connection
+from tracekit.lean_spans import LeanSpan, put
+from tracekit.lean_tracer import LeanTracer
 from tracekit.phase_attributes import attributes_of, body_attributes_of
 from tracekit.phases import ConnectionPhases
 
 SCOPE = "tracekit.clients"
 """The instrumentation scope of the spans made here."""
 _SECOND = 1_000_000_000
+_ERROR = Status(StatusCode.ERROR)
 _FIRST_ERROR_STATUS = 400
 
 
@@ -33,9 +35,10 @@ class Call:
     """
 
     __slots__ = (
+        "_around",
+        "carrier",
         "collected",
         "connection",
-        "context",
         "done",
         "owned",
         "queue",
@@ -46,44 +49,65 @@ class Call:
     )
 
     def __init__(
-        self, tracer: Tracer, record: ConnectionPhases, span: Span, context: Context, unix: int
+        self, tracer: LeanTracer, record: ConnectionPhases, span: Span, context: Context, unix: int
     ) -> None:
         self.tracer = tracer
         self.record = record
         self.span = span
-        self.context = context
+        self._around = context
         self.unix_start = unix
         self.owned = False
         self.done = False
         self.collected = garbage.collected()
         self.connection: Connection | None = None
+        self.carrier: dict[str, str] | None = None
+        """Headers that are still to be written to the connection."""
         self.queue: object = None
         """What the call waits in for a connection."""
 
+    @property
+    def context(self) -> Context:
+        """The caller's context with the call's span in it."""
+        return trace.set_span_in_context(self.span, self._around)
+
+    def carried(self) -> dict[str, str]:
+        """Return the headers to be sent along with the request."""
+        return propagation.carried(self.span, self._around)
+
     @classmethod
     def start(
-        cls, tracer: Tracer, library: str, name: str, target: dict[str, AttributeValue]
+        cls,
+        tracer: LeanTracer,
+        library: str,
+        name: str,
+        target: dict[str, AttributeValue],
+        context: Context | None = None,
+        at: int | None = None,
     ) -> Call:
-        """Open a client span of our own; ``context`` is what goes out with the request."""
-        now = perf_counter_ns()
+        """Open a client span of our own.
+
+        It starts *at* that reading of ``perf_counter_ns``, and in *context*; now and in the current
+        one if there is none.
+        """
+        now = perf_counter_ns() if at is None else at
         unix = clock.from_perf(now)
-        span = tracer.start_span(name, kind=SpanKind.CLIENT, attributes=target, start_time=unix)
-        context = trace.set_span_in_context(span)
-        call = cls(tracer, ConnectionPhases(library, now), span, context, unix)
+        around = otel_context.get_current() if context is None else context
+        span = tracer.start_span(name, around, SpanKind.CLIENT, target, start_time=unix)
+        call = cls(tracer, ConnectionPhases(library, now), span, around, unix)
         call.owned = True
         return call
 
     @classmethod
     def join(
-        cls, tracer: Tracer, library: str, span: Span, target: dict[str, AttributeValue]
+        cls, tracer: LeanTracer, library: str, span: Span, target: dict[str, AttributeValue]
     ) -> Call:
         """Write on *span*, which another instrumentation has opened and will end."""
         now = perf_counter_ns()
         unix = getattr(span, "start_time", None) or clock.from_perf(now)
-        elapsed = time.time_ns() - unix
+        elapsed = clock.now() - unix
         # The foreign span counts by the wall clock: if that was just set, its start means nothing.
         origin = now - elapsed if 0 <= elapsed < _SECOND else now
-        span.set_attributes(target)
+        put(span, target)
         record = ConnectionPhases(library, origin)
         return cls(tracer, record, span, otel_context.get_current(), unix)
 
@@ -114,15 +138,23 @@ class Call:
             self._add_late_body(at)
 
     def _end(self, at: int) -> None:
-        self._describe(at)
-        if self.record.error is not None:
-            self.span.set_status(Status(StatusCode.ERROR))
-        self.span.end(self._unix(at))
+        span, record = self.span, self.record
+        self._round_off()
+        if record.error is not None:
+            span.set_status(_ERROR)
+        if type(span) is LeanSpan:
+            span.put_later(functools.partial(_described, record, at))
+        else:
+            put(span, attributes_of(record, at))
+        span.end(self._unix(at))
 
     def _describe(self, at: int) -> None:
+        self._round_off()
+        put(self.span, attributes_of(self.record, at))
+
+    def _round_off(self) -> None:
         self._note_status()
         self.record.collecting = garbage.collected() - self.collected
-        self.span.set_attributes(attributes_of(self.record, at))
 
     def _note_status(self) -> None:
         status = self.record.status
@@ -135,9 +167,7 @@ class Call:
             return
         attributes = body_attributes_of(self.record, mark[0])
         attributes[names.BODY_OF] = format(self.span.get_span_context().span_id, "016x")
-        child = self.tracer.start_span(
-            "receive", self.context, attributes=attributes, start_time=self._unix(mark[0])
-        )
+        child = self.tracer.add("receive", self.context, attributes, self._unix(mark[0]))
         # An error of the status is told by the call's own span; the body is sound.
         if self.record.error not in (None, str(self.record.status)):
             child.set_attribute(names.ERROR_TYPE, str(self.record.error))
@@ -148,10 +178,10 @@ class Call:
         return self.unix_start + perf - self.record.start
 
 
-def foreign_client_span(scopes: tuple[str, ...]) -> Span | None:
-    """Return the current span if it is a recording client span of one of *scopes*."""
-    span: Any = trace.get_current_span()
-    if not span.is_recording() or getattr(span, "kind", None) is not SpanKind.CLIENT:
-        return None
-    scope = getattr(span, "instrumentation_scope", None)
-    return span if getattr(scope, "name", None) in scopes else None
+def _described(record: ConnectionPhases, at: int) -> dict[str, AttributeValue]:
+    return _attributes(record, at) or {}
+
+
+@observer("clients.describe")
+def _attributes(record: ConnectionPhases, at: int) -> dict[str, AttributeValue]:
+    return attributes_of(record, at)

@@ -11,16 +11,23 @@ from types import FrameType
 from tracekit.phases import CallSite
 
 _PLUMBING = (
+    "aiohappyeyeballs",
+    "aiohttp",
+    "anthropic",
     "anyio",
     "asyncio",
+    "boto3",
+    "botocore",
     "h11",
     "h2",
     "httpcore",
     "httpcore2",
     "httpx",
     "httpx2",
+    "openai",
     "opentelemetry",
     "requests",
+    "s3transfer",
     "tracekit",
     "urllib3",
     "wrapt",

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import sys
 from asyncio import selector_events
 from collections.abc import Callable, Coroutine
 from time import perf_counter_ns
 from typing import Any
+
+from opentelemetry.trace import TracerProvider
 
 from tracekit.clients import connect_scope
 from tracekit.clients.connect_scope import looked_up, tried
@@ -29,14 +30,28 @@ class EventLoopHooks:
         self._patches = Patches()
 
     def install(self) -> None:
-        """Put hooks on the loops that are there."""
+        """Put hooks on the base of all loops and on the selector loop."""
         self._patches.wrap(asyncio.BaseEventLoop, "getaddrinfo", _getaddrinfo)
         self._patches.wrap(selector_events.BaseSelectorEventLoop, "sock_connect", _sock_connect)
-        uvloop = sys.modules.get("uvloop")
-        if uvloop is not None:
-            self._patches.wrap(uvloop.Loop, "getaddrinfo", _getaddrinfo)
-            self._patches.wrap(uvloop.Loop, "sock_connect", _sock_connect)
-            self._patches.wrap(uvloop.Loop, "create_connection", _create_connection)
+
+    def uninstall(self) -> None:
+        """Put the originals back."""
+        self._patches.restore()
+
+
+class UvloopHooks:
+    """The same on uvloop, which connects below Python."""
+
+    def __init__(self, _provider: TracerProvider) -> None:
+        self._patches = Patches()
+
+    def install(self) -> None:
+        """Put hooks on its loop."""
+        from uvloop import Loop
+
+        self._patches.wrap(Loop, "getaddrinfo", _getaddrinfo)
+        self._patches.wrap(Loop, "sock_connect", _sock_connect)
+        self._patches.wrap(Loop, "create_connection", _create_connection)
 
     def uninstall(self) -> None:
         """Put the originals back."""
@@ -63,9 +78,12 @@ async def _look_up(record: ConnectionPhases, host: Any, looking: Coroutine[Any, 
     try:
         found = await looking
     except BaseException as error:
-        looked_up(record, host, start, error=error)
+        if record.connecting:
+            looked_up(record, host, start, error=error)
         raise
-    looked_up(record, host, start, found)
+    # aiohttp lets a look-up go on for others when the call that began it has been cancelled.
+    if record.connecting:
+        looked_up(record, host, start, found)
     return found
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from opentelemetry import propagate
-from opentelemetry.context import Context
-
 _REQUEST_ID = "x-request-id"
 
 
-def injected(headers: Any, context: Context) -> Any:
-    """Return a copy of *headers* of the same type that carries *context*.
+def clashes(headers: Any, carrier: dict[str, str]) -> bool:
+    """Tell whether the caller's *headers* name one of the *carrier*'s, in any spelling."""
+    names = {_text(name).lower() for name in headers}
+    return any(name.lower() in names for name in carrier)
+
+
+def injected(headers: Any, carrier: dict[str, str]) -> Any:
+    """Return a copy of *headers* of the same type with those of *carrier*.
 
     *headers* is any mapping that urllib3 accepts (a dict, an HTTPHeaderDict, requests' own). What a
     propagator writes replaces what an earlier hop wrote, except an ``X-Request-ID`` that is already
     there: the caller set that one on purpose.
     """
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier, context=context)
     copy = headers.copy() if hasattr(headers, "copy") else dict(headers)
     present = {_text(name).lower(): name for name in copy}
     for name, value in carrier.items():

@@ -1,4 +1,4 @@
-"""Add connection phases to the spans that OpenTelemetry opens for httpx and httpx2."""
+"""Trace what goes out through httpx and httpx2."""
 
 from __future__ import annotations
 
@@ -10,54 +10,53 @@ from contextvars import Token
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
+from opentelemetry.context import get_current
 from opentelemetry.trace import TracerProvider
 
-from tracekit import attributes as names
 from tracekit.clients import body as bodies
 from tracekit.clients import connect_scope, sending, target
-from tracekit.clients.body import Body, is_event_stream
-from tracekit.clients.call import SCOPE, Call, foreign_client_span
+from tracekit.clients.body import Body
+from tracekit.clients.call import SCOPE, Call
+from tracekit.clients.host_context import foreign_client_span, is_http_suppressed, is_suppressed
 from tracekit.clients.httpx_events import Events
 from tracekit.clients.httpx_stream import timed_streams
-from tracekit.clients.observing import observer
+from tracekit.clients.observing import observer, restore
 from tracekit.clients.patching import Patches
 from tracekit.clients.registry import Clients, Connections
+from tracekit.lean_tracer import LeanTracer
 from tracekit.phases import ConnectionPhases
 
+_REQUEST_ID = "x-request-id"
 _FOREIGN = ("opentelemetry.instrumentation.httpx",)
-_OLD_URL = "http.url"
-"""OpenTelemetry's older name for url.full, which its instrumentation writes with the query."""
 
 
 class Hop(NamedTuple):
-    """One request being made, and what to undo afterwards."""
+    """One request being made, and what the host gets back afterwards."""
 
-    call: Call
-    events: Events
+    headers: Any
     extensions: Any
-    scope: Token[ConnectionPhases | None]
+    call: Call | None = None
+    scope: Token[ConnectionPhases | None] | None = None
 
 
 class HttpxAdapter:
-    """Hooks httpx's two transports, inside OpenTelemetry's wrappers around them.
+    """Hooks httpx's two transports: there a failing connect is seen, and each redirect is a call.
 
-    There the client span is open, a failing connect is seen, and each redirect is its own call.
+    Inside OpenTelemetry's wrappers around them, where the host has put those: then the span that is
+    open is theirs, and ours completes it.
     """
 
     library = "httpx"
-    instrumentor = "HTTPXClientInstrumentor"
 
     def __init__(self, provider: TracerProvider) -> None:
-        self._provider = provider
-        self._tracer = provider.get_tracer(SCOPE)
+        self._tracer = LeanTracer(provider, SCOPE)
         self._connections = Connections()
         self._clients = Clients()
         self._patches = Patches()
-        self._instrumentor: Any = None
         self._installed = False
 
     def install(self) -> None:
-        """Put hooks on the transports; instrument the library, unless the user has done so."""
+        """Put hooks on the transports and on what is sent through them."""
         library = importlib.import_module(self.library)
         self._stream, self._async_stream = timed_streams(library)
         made = sending.making(self._clients)
@@ -69,22 +68,11 @@ class HttpxAdapter:
         self._patches.wrap(library.AsyncHTTPTransport, "handle_async_request", self._async)
         _warm_up()
         self._installed = True
-        self._instrument()
 
     def uninstall(self) -> None:
         """Put everything back."""
         self._installed = False
-        if self._instrumentor is not None:
-            self._instrumentor.uninstrument()
-            self._instrumentor = None
         self._patches.restore()
-
-    def _instrument(self) -> None:
-        package = importlib.import_module("opentelemetry.instrumentation.httpx")
-        instrumentor = getattr(package, self.instrumentor)()
-        if not instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.instrument(tracer_provider=self._provider)
-            self._instrumentor = instrumentor
 
     def _sync(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
@@ -95,9 +83,11 @@ class HttpxAdapter:
             try:
                 response = original(transport, request)
             except BaseException as error:
-                _failed(hop, request, error)
+                _leave(hop, request)
+                _failed(hop, error)
                 raise
-            self._responded(hop, request, response, self._stream)
+            _leave(hop, request)
+            self._responded(hop, response, self._stream)
             return response
 
         return handle_request
@@ -111,25 +101,40 @@ class HttpxAdapter:
             try:
                 response = await original(transport, request)
             except BaseException as error:
-                _failed(hop, request, error)
+                _leave(hop, request)
+                _failed(hop, error)
                 raise
-            self._responded(hop, request, response, self._async_stream)
+            _leave(hop, request)
+            self._responded(hop, response, self._async_stream)
             return response
 
         return handle_async_request
 
     @observer("httpx.begin")
     def _begin(self, transport: Any, request: Any, trace: Callable[..., Any]) -> Hop | None:
-        span = foreign_client_span(_FOREIGN) if self._installed else None
-        if span is None:
+        context = get_current()
+        if not self._installed or is_suppressed(context):
+            return None
+        foreign = foreign_client_span(_FOREIGN, context)
+        if foreign is None and is_http_suppressed(context):
             return None
         bodies.reap()
-        url = request.url
-        described = target.describe(request.method, url.scheme, url.host, url.port, url.path)
-        if self._instrumentor is not None and _OLD_URL in getattr(span, "attributes", ()):
-            # A host that instruments httpx itself has chosen to keep the query; we have not.
-            described[_OLD_URL] = described[names.URL_FULL]
-        call = Call.join(self._tracer, self.library, span, described)
+        url, given = request.url, request.headers
+        path = url.raw_path.decode("ascii")
+        described = target.describe(request.method, url.scheme, url.host, url.port, path)
+        if foreign is not None:  # it carries the headers already
+            call = Call.join(self._tracer, self.library, foreign, described)
+        else:
+            name = target.span_name(request.method)
+            call = Call.start(self._tracer, self.library, name, described, context)
+            request.headers = _with(given, call.carried())
+            if not call.span.is_recording():
+                return Hop(given, request.extensions)
+        return self._enter(call, transport, request, given, trace)
+
+    def _enter(
+        self, call: Call, transport: Any, request: Any, headers: Any, trace: Callable[..., Any]
+    ) -> Hop:
         record = call.record
         around = sending.current.get() or sending.Sending(transport, None)
         # Transports are what users pool by; a Client makes its own.
@@ -141,23 +146,24 @@ class HttpxAdapter:
         events = Events(record, self._connections)
         extensions = request.extensions
         # A copy for this hop alone: redirects and the user's own code see what they gave.
-        request.extensions = {
-            **extensions,
-            "trace": trace(events, extensions.get("trace")),
-        }
-        return Hop(call, events, extensions, connect_scope.current.set(record))
+        request.extensions = {**extensions, "trace": trace(events, extensions.get("trace"))}
+        return Hop(headers, extensions, call, connect_scope.current.set(record))
 
     @observer("httpx.responded")
-    def _responded(self, hop: Hop, request: Any, response: Any, stream: type[Any]) -> None:
+    def _responded(self, hop: Hop, response: Any, stream: type[Any]) -> None:
         now = perf_counter_ns()
-        _leave(hop, request)
-        call, record = hop.call, hop.call.record
+        call = hop.call
+        if call is None:
+            return
+        record = call.record
         record.status = response.status_code
+        _is_over(call)
         record.protocol = response.extensions["http_version"].decode("ascii")[5:]
-        record.event_stream = is_event_stream(response.headers.get("content-type"))
+        record.response_headers = response.headers
         self._identify(call, response.extensions["network_stream"], now)
-        call.publish(now)
         record.begin("receive", now)
+        if not call.owned:  # OpenTelemetry ends its span at the headers
+            call.publish(now)
         response.stream = stream(response.stream, Body(call))
 
     def _identify(self, call: Call, stream: Any, now: int) -> None:
@@ -172,24 +178,40 @@ class Httpx2Adapter(HttpxAdapter):
     """The same for httpx2."""
 
     library = "httpx2"
-    instrumentor = "HTTPX2ClientInstrumentor"
 
 
-@observer("httpx.leave")
 def _leave(hop: Hop, request: Any) -> None:
-    around = sending.current.get()
-    if around is not None:
+    request.headers, request.extensions = hop.headers, hop.extensions
+    restore(connect_scope.current, hop.scope)
+
+
+def _is_over(call: Call) -> None:
+    around = sending.current.get()  # a client's, that goes on with a redirect
+    if around is not None and around.call is call:
         around.end()
-    request.extensions = hop.extensions
-    connect_scope.current.reset(hop.scope)
 
 
 @observer("httpx.failed")
-def _failed(hop: Hop, request: Any, error: BaseException) -> None:
+def _failed(hop: Hop, error: BaseException) -> None:
     now = perf_counter_ns()
-    _leave(hop, request)
+    if hop.call is None:
+        return
+    _is_over(hop.call)
+    record = hop.call.record
+    if record.state is None and "send" in record.marks:
+        # The connection itself is named by a response alone. None was opened for this call.
+        record.state, record.inferred = "reused", ("state",)
     hop.call.fail(error)
     hop.call.finish(now)
+
+
+def _with(headers: Any, carrier: dict[str, str]) -> Any:
+    copy = headers.copy()
+    for name, value in carrier.items():
+        # A request ID that is there already was put there by the host, on purpose.
+        if name.lower() != _REQUEST_ID or name not in copy:
+            copy[name] = value
+    return copy
 
 
 def _proxy_of(transport: Any) -> str | None:

@@ -21,21 +21,21 @@ Trace = Callable[[str, dict[str, Any]], Any]
 class Events:
     """Fills one record from the events of one request."""
 
-    __slots__ = ("_connections", "_record", "stream")
+    __slots__ = ("_connections", "_is_tunnelling", "_record", "stream")
 
     def __init__(self, record: ConnectionPhases, connections: Connections) -> None:
         self._record = record
         self._connections = connections
+        self._is_tunnelling = False
         self.stream: Any = None
 
     def sync_trace(self, foreign: Trace | None) -> Trace:
         """Return the ``trace`` extension for a sync client; *foreign* is the user's own, if any."""
-        if foreign is None:
-            return self.note
 
         def trace(name: str, info: dict[str, Any]) -> Any:
-            self.note(name, info)
-            return foreign(name, info)
+            if name in _HANDLERS:
+                self.note(name, info)
+            return None if foreign is None else foreign(name, info)
 
         return trace
 
@@ -43,7 +43,8 @@ class Events:
         """Return the ``trace`` extension for an async client."""
 
         async def trace(name: str, info: dict[str, Any]) -> None:
-            self.note(name, info)
+            if name in _HANDLERS:
+                self.note(name, info)
             if foreign is not None:
                 await foreign(name, info)
 
@@ -52,11 +53,7 @@ class Events:
     @observer("httpx.trace")
     def note(self, name: str, info: dict[str, Any]) -> None:
         """Take one event."""
-        part, _, event = name.partition(".")
-        asking = part.startswith("http") and _is_tunnel_request(info)
-        handle = (_TUNNEL_HANDLERS if asking else _HANDLERS).get(event)
-        if handle is not None:
-            handle(self, perf_counter_ns(), info)
+        _HANDLERS[name](self, perf_counter_ns(), info)
 
     def _opening(self, now: int, _info: dict[str, Any]) -> None:
         record = self._record
@@ -105,46 +102,61 @@ class Events:
     def _asked(self, now: int, _info: dict[str, Any]) -> None:
         self._record.end("proxy", now)
 
-    def _sending(self, now: int, _info: dict[str, Any]) -> None:
+    def _sending(self, now: int, info: dict[str, Any]) -> None:
+        # A tunnel is asked for with the events of a request; those of the host's own follow.
+        if info["request"].method == b"CONNECT":
+            self._is_tunnelling = True
+            self._asking(now, info)
+            return
         self._record.end("pool", now)
         self._record.begin("send", now)
 
     def _sent(self, now: int, _info: dict[str, Any]) -> None:
-        self._record.end("send", now)
-        self._record.begin("wait", now)
+        if not self._is_tunnelling:
+            self._record.end("send", now)
+            self._record.begin("wait", now)
 
-    def _answered(self, now: int, _info: dict[str, Any]) -> None:
-        self._record.end("wait", now)
+    def _answered(self, now: int, info: dict[str, Any]) -> None:
+        if self._is_tunnelling:
+            self._is_tunnelling = False
+            self._asked(now, info)
+        else:
+            self._record.end("wait", now)
 
 
-def _is_tunnel_request(info: dict[str, Any]) -> bool:
-    # A tunnel is asked for with the events of a request; those of the host's own follow.
-    request = info.get("request")
-    return request is not None and request.method == b"CONNECT"
+Handler = Callable[[Events, int, dict[str, Any]], None]
 
 
-_HANDLERS: dict[str, Callable[[Events, int, dict[str, Any]], None]] = {
-    "connect_tcp.started": Events._opening,
-    "connect_tcp.complete": Events._opened,
-    "connect_tcp.failed": Events._not_opened,
-    "connect_unix_socket.started": Events._opening,
-    "connect_unix_socket.complete": Events._opened,
-    "connect_unix_socket.failed": Events._not_opened,
-    "start_tls.started": Events._securing,
-    "start_tls.complete": Events._secured,
-    "start_tls.failed": Events._not_opened,
-    "setup_socks5_connection.started": Events._asking,
-    "setup_socks5_connection.complete": Events._asked,
-    "setup_socks5_connection.failed": Events._asked,
-    "send_request_headers.started": Events._sending,
-    "send_request_headers.failed": Events._sent,
-    "send_request_body.complete": Events._sent,
-    "send_request_body.failed": Events._sent,
-    "receive_response_headers.complete": Events._answered,
-    "receive_response_headers.failed": Events._answered,
-}
-_TUNNEL_HANDLERS: dict[str, Callable[[Events, int, dict[str, Any]], None]] = {
-    "send_request_headers.started": Events._asking,
-    "receive_response_headers.complete": Events._asked,
-    "receive_response_headers.failed": Events._asked,
-}
+def _handlers() -> dict[str, Handler]:
+    """Return who takes which event, by its full name: most events are nobody's."""
+    opening: dict[str, Handler] = {
+        "started": Events._opening,
+        "complete": Events._opened,
+        "failed": Events._not_opened,
+    }
+    securing: dict[str, Handler] = {
+        "started": Events._securing,
+        "complete": Events._secured,
+        "failed": Events._not_opened,
+    }
+    asking: dict[str, Handler] = {
+        "started": Events._asking,
+        "complete": Events._asked,
+        "failed": Events._asked,
+    }
+    found = {f"socks.setup_socks5_connection.{when}": handle for when, handle in asking.items()}
+    for way in ("connect_tcp", "connect_unix_socket"):
+        found.update({f"connection.{way}.{when}": handle for when, handle in opening.items()})
+    for part in ("connection", "proxy", "socks"):
+        found.update({f"{part}.start_tls.{when}": handle for when, handle in securing.items()})
+    for protocol in ("http11", "http2"):
+        found[f"{protocol}.send_request_headers.started"] = Events._sending
+        found[f"{protocol}.send_request_headers.failed"] = Events._sent
+        found[f"{protocol}.send_request_body.complete"] = Events._sent
+        found[f"{protocol}.send_request_body.failed"] = Events._sent
+        found[f"{protocol}.receive_response_headers.complete"] = Events._answered
+        found[f"{protocol}.receive_response_headers.failed"] = Events._answered
+    return found
+
+
+_HANDLERS = _handlers()

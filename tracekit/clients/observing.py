@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextvars import ContextVar, Token
 from typing import ParamSpec, TypeVar
 
 from tracekit import guard
@@ -31,3 +32,17 @@ def observer(where: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R | None]
         return observed
 
     return decorate
+
+
+def restore(variable: ContextVar[_R], token: Token[_R] | None) -> None:
+    """Give *variable* back the value it had before *token*; do nothing without one.
+
+    Hooks call it themselves and not from an observer of theirs: whatever fails in one, the host's
+    next call must not take place inside this one.
+    """
+    if token is None:
+        return
+    try:
+        variable.reset(token)
+    except ValueError:
+        return  # a coroutine that is thrown away with its loop ends in another context

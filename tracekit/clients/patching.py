@@ -98,6 +98,10 @@ def _take_out(current: Any, patch: _Applied) -> None:
         if inner is patch.replacement:
             outer.__wrapped__ = patch.original
             return
+        if patch.beneath is not None and inner is patch.replacement.__wrapped__:
+            # They have peeled theirs off, which left our copy, and wrapped that one anew.
+            outer.__wrapped__ = patch.beneath
+            return
         outer, inner = inner, getattr(inner, "__wrapped__", None)
 
 

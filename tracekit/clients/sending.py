@@ -10,7 +10,7 @@ from typing import Any
 
 from tracekit.clients import callsite
 from tracekit.clients.call import Call
-from tracekit.clients.observing import observer
+from tracekit.clients.observing import observer, restore
 from tracekit.clients.registry import Client, Clients
 
 
@@ -56,7 +56,7 @@ def making(clients: Clients) -> Callable[[Callable[..., None]], Callable[..., No
         def __init__(client: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
             start = perf_counter_ns()
             original(client, *args, **kwargs)
-            _note(clients, client, start)
+            note(clients, client, start)
 
         return __init__
 
@@ -64,7 +64,8 @@ def making(clients: Clients) -> Callable[[Callable[..., None]], Callable[..., No
 
 
 @observer("clients.made")
-def _note(clients: Clients, client: Any, start: int) -> None:
+def note(clients: Clients, client: Any, start: int) -> None:
+    """Let *clients* know that *client*, begun at *start*, is made now."""
     now = perf_counter_ns()
     clients.made(client, now, now - start, callsite.find())
 
@@ -75,12 +76,11 @@ def sending(clients: Clients) -> Callable[[Callable[..., Any]], Callable[..., An
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def send(owner: Any, *args: Any, **kwargs: Any) -> Any:
-            token = _enter(clients, owner)
+            token = enter(clients, owner)
             try:
                 return original(owner, *args, **kwargs)
             finally:
-                if token is not None:
-                    current.reset(token)
+                restore(current, token)
 
         return send
 
@@ -95,12 +95,11 @@ def sending_async(
     def make(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         @functools.wraps(original)
         async def send(owner: Any, *args: Any, **kwargs: Any) -> Any:
-            token = _enter(clients, owner)
+            token = enter(clients, owner)
             try:
                 return await original(owner, *args, **kwargs)
             finally:
-                if token is not None:
-                    current.reset(token)
+                restore(current, token)
 
         return send
 
@@ -108,7 +107,11 @@ def sending_async(
 
 
 @observer("clients.sending")
-def _enter(clients: Clients, owner: Any) -> Token[Sending | None] | None:
+def enter(clients: Clients, owner: Any) -> Token[Sending | None] | None:
+    """Let all that *owner* sends until the token is reset count as one call.
+
+    None if that is so already, because it sends on behalf of itself.
+    """
     outer = current.get()
     if outer is not None and outer.owner is owner:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from opentelemetry.util.types import AttributeValue
@@ -33,15 +34,21 @@ def describe(
         scheme, host, port, path = url.scheme or scheme, url.hostname or host, url.port, url.path
     path = path.partition("?")[0].partition("#")[0]
     upper = method.upper()
-    default = _PORTS.get(scheme)
-    shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    authority = shown if port in (None, default) else f"{shown}:{port}"
+    origin, address, number = _origin(scheme, host, port)
     described: dict[str, AttributeValue] = {
         names.HTTP_METHOD: upper if upper in _METHODS else "_OTHER",
-        names.SERVER_ADDRESS: host.strip("[]"),
-        names.URL_FULL: f"{scheme}://{authority}{path}",
+        names.SERVER_ADDRESS: address,
+        names.URL_FULL: origin + path,
     }
-    number = port or default
     if number is not None:
         described[names.SERVER_PORT] = number
     return described
+
+
+@lru_cache(maxsize=1024)
+def _origin(scheme: str, host: str, port: int | None) -> tuple[str, str, int | None]:
+    """Return the URL's beginning, the host without brackets, and the port that it means."""
+    default = _PORTS.get(scheme)
+    shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    authority = shown if port in (None, default) else f"{shown}:{port}"
+    return f"{scheme}://{authority}", host.strip("[]"), port or default

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 _OPTION: int | None = getattr(socket, "TCP_INFO", None)
 _SIZE = 104
-_RTT = 68  # tcpi_rtt, in µs
-_RETRANSMITS = 100  # tcpi_total_retrans
-_read = struct.Struct("=I").unpack_from
+# tcpi_rtt in µs at 68, tcpi_total_retrans at 100: linux/tcp.h, which only ever grows at its end.
+_read = struct.Struct("=68xI28xI").unpack
 
 
 class TcpInfo(NamedTuple):
@@ -21,10 +20,7 @@ class TcpInfo(NamedTuple):
 
 
 def tcp_info(sock: Any) -> TcpInfo | None:
-    """Return what the kernel says about *sock*; None where it says nothing (no Linux, no TCP).
-
-    The offsets are those of ``struct tcp_info`` in linux/tcp.h, which only ever grows at its end.
-    """
+    """Return what the kernel says about *sock*; None where it says nothing (no Linux, no TCP)."""
     if _OPTION is None:
         return None
     try:
@@ -33,4 +29,5 @@ def tcp_info(sock: Any) -> TcpInfo | None:
         return None
     if len(told) < _SIZE:
         return None
-    return TcpInfo(_read(told, _RTT)[0] * 1000, _read(told, _RETRANSMITS)[0])
+    microseconds, retransmits = _read(told)
+    return TcpInfo(microseconds * 1000, retransmits)

@@ -13,7 +13,8 @@ from tracekit.clients.observing import observer
 from tracekit.clients.patching import Patches
 from tracekit.phases import ConnectionPhases
 
-_METHOD = "_tunnel"  # private, but the one that urllib3 calls as well
+METHOD = "_tunnel"
+"""Private, but what urllib3 calls as well; on some Pythons it brings one of its own."""
 
 
 class TunnelHooks:
@@ -24,15 +25,17 @@ class TunnelHooks:
 
     def install(self) -> None:
         """Put the hook in place; a Python that has no such method shows no tunnels."""
-        if hasattr(http.client.HTTPConnection, _METHOD):
-            self._patches.wrap(http.client.HTTPConnection, _METHOD, _tunnel)
+        if hasattr(http.client.HTTPConnection, METHOD):
+            self._patches.wrap(http.client.HTTPConnection, METHOD, tunnelling)
 
     def uninstall(self) -> None:
         """Put the original back."""
         self._patches.restore()
 
 
-def _tunnel(original: Callable[..., None]) -> Callable[..., None]:
+def tunnelling(original: Callable[..., None]) -> Callable[..., None]:
+    """Wrap the method that asks for a tunnel."""
+
     @functools.wraps(original)
     def _tunnel(connection: Any, *args: Any, **kwargs: Any) -> None:
         record = connect_scope.current.get()

@@ -8,23 +8,22 @@ from contextvars import Token
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
-from opentelemetry.instrumentation.utils import (
-    is_http_instrumentation_enabled,
-    is_instrumentation_enabled,
-)
+from opentelemetry.context import get_current
 from opentelemetry.trace import TracerProvider
 
 from tracekit.clients import body as bodies
 from tracekit.clients import connect_scope, sending, target
-from tracekit.clients.body import Body, is_event_stream
-from tracekit.clients.call import SCOPE, Call, foreign_client_span
-from tracekit.clients.headers import injected
-from tracekit.clients.observing import observer
+from tracekit.clients.body import Body
+from tracekit.clients.call import SCOPE, Call
+from tracekit.clients.headers import clashes, injected
+from tracekit.clients.host_context import foreign_client_span, is_http_suppressed, is_suppressed
+from tracekit.clients.observing import observer, restore
 from tracekit.clients.patching import Patches
 from tracekit.clients.registry import Clients
 from tracekit.clients.urllib3_body import BodyHooks
-from tracekit.clients.urllib3_connection import ConnectionHooks
+from tracekit.clients.urllib3_connection import ConnectionHooks, is_hooked
 from tracekit.clients.urllib3_pool import TimedQueue
+from tracekit.lean_tracer import LeanTracer
 from tracekit.phases import ConnectionPhases
 
 _FOREIGN = ("opentelemetry.instrumentation.urllib3", "opentelemetry.instrumentation.requests")
@@ -43,7 +42,7 @@ class Urllib3Adapter:
     """Opens a client span around every request that a urllib3 pool sends."""
 
     def __init__(self, provider: TracerProvider) -> None:
-        self._tracer = provider.get_tracer(SCOPE)
+        self._tracer = LeanTracer(provider, SCOPE)
         self._installed = False
         self._clients = Clients()
         self._patches = Patches()
@@ -59,7 +58,7 @@ class Urllib3Adapter:
         made = sending.making(self._clients)
         self._patches.wrap(HTTPConnectionPool, "__init__", made)
         self._patches.wrap(urllib3.PoolManager, "__init__", made)
-        self._patches.wrap(urllib3.PoolManager, "urlopen", sending.sending(self._clients))
+        self._patches.wrap(urllib3.PoolManager, "_new_pool", self._new_pool)
         self._patches.wrap(HTTPConnectionPool, "urlopen", self._urlopen)
         self._patches.replace(ConnectionPool, "QueueCls", TimedQueue)
         self._installed = True
@@ -71,6 +70,19 @@ class Urllib3Adapter:
         for part in reversed(self._parts):
             part.uninstall()
 
+    def _new_pool(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def _new_pool(manager: Any, *args: Any, **kwargs: Any) -> Any:
+            pool = original(manager, *args, **kwargs)
+            self._belongs(pool, manager)
+            return pool
+
+        return _new_pool
+
+    @observer("urllib3.pool_made")
+    def _belongs(self, pool: Any, manager: Any) -> None:
+        self._clients.belongs(pool, manager)
+
     def _urlopen(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def urlopen(
@@ -79,47 +91,56 @@ class Urllib3Adapter:
             url: str,
             body: Any = None,
             headers: Any = None,
+            retries: Any = None,
             *args: Any,
             **kwargs: Any,
         ) -> Any:
-            hop = self._begin(pool, method, url, headers)
+            hop = self._begin(pool, method, url, headers, retries)
             if hop is None:
-                return original(pool, method, url, body, headers, *args, **kwargs)
+                return original(pool, method, url, body, headers, retries, *args, **kwargs)
             try:
-                response = original(pool, method, url, body, hop.headers, *args, **kwargs)
+                response = original(pool, method, url, body, hop.headers, retries, *args, **kwargs)
             except BaseException as error:
+                _leave(hop)
                 _failed(hop, error)
                 raise
+            _leave(hop)
             _responded(hop, pool, response)
             return response
 
         return urlopen
 
     @observer("urllib3.begin")
-    def _begin(self, pool: Any, method: str, url: str, headers: Any) -> Hop | None:
-        if not self._installed or not is_instrumentation_enabled():
+    def _begin(self, pool: Any, method: str, url: str, headers: Any, retries: Any) -> Hop | None:
+        if not self._installed:
+            return None
+        context = get_current()
+        if is_suppressed(context):
             return None
         described = target.describe(method, pool.scheme, pool.host, pool.port, url)
-        foreign = foreign_client_span(_FOREIGN)
+        foreign = foreign_client_span(_FOREIGN, context)
         if foreign is not None:
             # Their span carries the headers already.
             call = Call.join(self._tracer, "urllib3", foreign, described)
-            return self._enter(pool, call, headers)
-        if not is_http_instrumentation_enabled():
+            return self._enter(pool, call, headers, retries)
+        if is_http_suppressed(context):
             return None
         bodies.reap()
-        call = Call.start(self._tracer, "urllib3", target.span_name(method), described)
-        sent = injected(pool.headers if headers is None else headers, call.context)
+        name = target.span_name(method)
+        call = Call.start(self._tracer, "urllib3", name, described, context)
+        given = pool.headers if headers is None else headers
+        carrier = call.carried()
         if not call.span.is_recording():
-            return Hop(sent)
-        return self._enter(pool, call, sent)
+            return Hop(injected(given, carrier))
+        if is_hooked(pool.ConnectionCls) and not clashes(given, carrier):
+            call.carrier = carrier  # the connection writes them: a copy of all the headers is dear
+            return self._enter(pool, call, headers, retries)
+        return self._enter(pool, call, injected(given, carrier), retries)
 
-    def _enter(self, pool: Any, call: Call, headers: Any) -> Hop:
+    def _enter(self, pool: Any, call: Call, headers: Any, retries: Any) -> Hop:
         record = call.record
-        around, token = sending.current.get(), None
-        if around is None:
-            around = sending.Sending(pool, self._clients.get(pool))
-            token = sending.current.set(around)
+        outer = sending.current.get()
+        around = outer or sending.Sending(pool, self._clients.get(pool))
         if around.call is not None:
             # urllib3 retries from inside the request that failed: that one ended when it failed.
             around.call.finish(around.call.record.last)
@@ -127,44 +148,52 @@ class Urllib3Adapter:
         if pool.proxy is not None:
             call.record.proxy = f"{pool.proxy.host}:{pool.proxy.port}"
         around.begin(call)
+        history = getattr(retries, "history", None)
+        if history:
+            # A PoolManager follows redirects, and so begins anew each time; its retries remember.
+            record.resends = max(record.resends, len(history))
+            elsewhere = sum(one.redirect_location is not None for one in history)
+            record.redirects = max(record.redirects, elsewhere)
+        # Last, when nothing can fail any more: whatever is set here must be given back.
+        token = sending.current.set(around) if outer is None else None
         return Hop(headers, call, connect_scope.current.set(record), token)
 
 
-@observer("urllib3.leave")
 def _leave(hop: Hop) -> None:
-    around = sending.current.get()
-    if around is not None:
-        around.end()
-    if hop.scope is not None:
-        connect_scope.current.reset(hop.scope)
-    if hop.sending is not None:
-        sending.current.reset(hop.sending)
+    restore(connect_scope.current, hop.scope)
+    restore(sending.current, hop.sending)
 
 
 @observer("urllib3.failed")
 def _failed(hop: Hop, error: BaseException) -> None:
     now = perf_counter_ns()
-    _leave(hop)
     if hop.call is None or hop.call.done:
         return
+    _is_over(hop.call)
     hop.call.fail(error)
     hop.call.finish(now)
+
+
+def _is_over(call: Call) -> None:
+    around = sending.current.get()  # a client's, that goes on with a retry or a redirect
+    if around is not None and around.call is call:
+        around.end()
 
 
 @observer("urllib3.responded")
 def _responded(hop: Hop, pool: Any, response: Any) -> None:
     now = perf_counter_ns()
-    _leave(hop)
     call = hop.call
     if call is None or call.done:
         return
+    _is_over(call)
     record = call.record
     record.discards = getattr(pool.pool, "discards", None) or None
     if not response.isclosed():
         if not call.owned:
             call.publish(now)
-        record.event_stream = is_event_stream(response.headers.get("content-type"))
-        response._tracekit_body = Body(call, encoded="content-encoding" in response.headers)
+        record.response_headers = response.headers
+        response._tracekit_body = Body(call, counts=False)
         return
     # Preloaded or empty: the connection went back to the pool when the last byte was in.
     record.body_bytes = response.tell()

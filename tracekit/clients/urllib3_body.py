@@ -49,7 +49,7 @@ def _reading(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             data = original(response, *args, **kwargs)
         except BaseException as error:
-            body.finish(complete=False, error=error)
+            body.finish(complete=False, error=error, size=response.tell())
             raise
         _arrived(response, body, data, asked)
         return data
@@ -69,7 +69,11 @@ def _reading_chunks(original: Callable[..., Iterator[bytes]]) -> Callable[..., I
     def read_chunked(response: Any, *args: Any, **kwargs: Any) -> Iterator[bytes]:
         chunks = original(response, *args, **kwargs)
         body = _body_of(response)
-        return chunks if body is None else _timed(chunks, body)
+        if body is None:
+            return chunks
+        # These pieces are not in ``tell``; unless they are decoded, their sizes are the wire's.
+        body.counts = "content-encoding" not in response.headers
+        return _timed(chunks, body)
 
     return read_chunked
 
@@ -92,7 +96,8 @@ def _draining(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def drain_conn(response: Any) -> None:
         original(response)
-        _left(response, read_to_the_end=True)
+        if _body_of(response) is not None:
+            _left(response, read_to_the_end=True)
 
     return drain_conn
 
@@ -100,7 +105,8 @@ def _draining(original: Callable[..., None]) -> Callable[..., None]:
 def _closing(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def close(response: Any) -> None:
-        _left(response)
+        if _body_of(response) is not None:
+            _left(response)
         original(response)
 
     return close
@@ -109,7 +115,8 @@ def _closing(original: Callable[..., None]) -> Callable[..., None]:
 def _releasing(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def release_conn(response: Any) -> None:
-        _left(response)
+        if _body_of(response) is not None:
+            _left(response)
         original(response)
 
     return release_conn
@@ -124,5 +131,5 @@ def _left(response: Any, *, read_to_the_end: bool = False) -> None:
     if over and read_to_the_end:
         body.finish(complete=True, size=response.tell())
     elif not over:
-        body.finish(complete=False)
+        body.finish(complete=False, size=response.tell())
     # Else urllib3 itself releases after the last byte, inside ``read``, which is yet to count it.

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
 
-from tracekit.clients import callsite, connect_scope, sending
+from tracekit.clients import callsite, connect_scope, sending, tunnels
+from tracekit.clients.call import Call
 from tracekit.clients.observing import observer
 from tracekit.clients.patching import Patches
 from tracekit.clients.registry import Connections
@@ -27,13 +28,15 @@ class ConnectionHooks:
         self._connections = Connections()
 
     def install(self) -> None:
-        """Put hooks on connect, request and the response's headers."""
+        """Put hooks on connect, on the beginning of a request and on the response's headers."""
         from urllib3.connection import HTTPConnection, HTTPSConnection
 
         self._patches.wrap(HTTPConnection, "connect", self._connect)
         if HTTPSConnection is not HTTPConnection:
             self._patches.wrap(HTTPSConnection, "connect", self._connect)
-        self._patches.wrap(HTTPConnection, "request", self._request)
+        if tunnels.METHOD in vars(HTTPConnection):
+            self._patches.wrap(HTTPConnection, tunnels.METHOD, tunnels.tunnelling)
+        self._patches.wrap(HTTPConnection, "putrequest", self._putrequest)
         # urllib3's own getresponse also reads a preloaded body; this one stops at the headers.
         self._patches.wrap(http.client.HTTPConnection, "getresponse", _getresponse)
 
@@ -55,50 +58,51 @@ class ConnectionHooks:
                 _opened(record, connection, error)
                 raise
             _opened(record, connection)
-            self._register(connection)
+            self._register(record, connection)
 
         return connect
 
     @observer("urllib3.register")
-    def _register(self, connection: Any) -> None:
-        self._connections.opened(connection.sock, perf_counter_ns()).meet(connection.sock)
-
-    def _request(self, original: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(original)
-        def request(connection: Any, *args: Any, **kwargs: Any) -> None:
-            record = connect_scope.current.get()
-            if record is None:
-                original(connection, *args, **kwargs)
-                return
-            start = perf_counter_ns()
-            try:
-                original(connection, *args, **kwargs)
-            except BaseException as error:
-                self._sent(record, connection, start, error)
-                raise
-            self._sent(record, connection, start)
-
-        return request
-
-    @observer("urllib3.sent")
-    def _sent(
-        self,
-        record: ConnectionPhases,
-        connection: Any,
-        start: int,
-        error: BaseException | None = None,
-    ) -> None:
+    def _register(self, record: ConnectionPhases, connection: Any) -> None:
         now = perf_counter_ns()
+        self._connections.opened(connection.sock, now).meet(connection.sock)
+        if "send" in record.marks:  # http.client connects once the request is begun
+            record.begin("send", now)
+            self._identify(record, connection, now)
+
+    def _putrequest(self, original: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(original)
+        def putrequest(connection: Any, *args: Any, **kwargs: Any) -> None:
+            original(connection, *args, **kwargs)
+            around = sending.current.get()
+            if around is not None and around.call is not None:
+                self._begun(connection, around.call)
+
+        return putrequest
+
+    @observer("urllib3.begun")
+    def _begun(self, connection: Any, call: Call) -> None:
+        now = perf_counter_ns()
+        call.record.begin("send", now)
+        if connection.sock is not None:
+            self._identify(call.record, connection, now)
+        carrier, call.carrier = call.carrier, None
+        for name, value in (carrier or {}).items():
+            # urllib3's own does the same and takes twice as long.
+            http.client.HTTPConnection.putheader(connection, name, value)
+
+    def _identify(self, record: ConnectionPhases, connection: Any, now: int) -> None:
         around = sending.current.get()
-        if connection.sock is None or around is None or around.call is None:
-            return
-        record.begin("send", start)
-        record.end("send", now)
-        # Even after a broken pipe urllib3 looks for a response.
-        record.begin("wait", now)
-        used = self._connections.use(connection.sock, record, start)
-        used.probe(connection.sock, record)
-        around.call.connection = used
+        if around is not None and around.call is not None:
+            around.call.connection = self._connections.use(connection.sock, record, now)
+
+
+def is_hooked(connection_class: Any) -> bool:
+    """Tell whether connections of this class begin a request where we can add headers to it."""
+    from urllib3.connection import HTTPConnection
+
+    method: Any = getattr(connection_class, "putrequest", None)
+    return method is not None and method is HTTPConnection.putrequest
 
 
 @observer("urllib3.opening")
@@ -122,6 +126,7 @@ def _opened(record: ConnectionPhases, connection: Any, error: BaseException | No
         record.derived = ("tls",)
     if error is not None:
         record.error = type(error).__qualname__
+        record.marks.pop("send", None)
 
 
 def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,21 +135,37 @@ def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
         record = connect_scope.current.get()
         if record is None:
             return original(connection, *args, **kwargs)
+        _sent(record)
         try:
             response = original(connection, *args, **kwargs)
         except BaseException as error:
-            _answered(record, None, error)
+            _answered(record, connection, error=error)
             raise
-        _answered(record, response)
+        _answered(record, connection, response)
         return response
 
     return getresponse
 
 
+@observer("urllib3.sent")
+def _sent(record: ConnectionPhases) -> None:
+    now = perf_counter_ns()
+    record.end("send", now)
+    record.begin("wait", now)
+
+
 @observer("urllib3.answered")
-def _answered(record: ConnectionPhases, response: Any, error: BaseException | None = None) -> None:
+def _answered(
+    record: ConnectionPhases,
+    connection: Any,
+    response: Any = None,
+    error: BaseException | None = None,
+) -> None:
     now = perf_counter_ns()
     record.end("wait", now)
+    around = sending.current.get()
+    if around is not None and around.call is not None and around.call.connection is not None:
+        around.call.connection.probe(connection.sock, record)
     if error is not None:
         record.error = type(error).__qualname__
         return

@@ -18,11 +18,11 @@ class TimedQueue(queue.LifoQueue[Any]):
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Take a connection and note how long that took."""
-        _waiting(self)
+        start = perf_counter_ns()
         try:
             return super().get(block, timeout)
         finally:
-            _waited(self)
+            _waited(self, start)
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """Give a connection back; count it if there is no room, because urllib3 then closes it."""
@@ -42,16 +42,10 @@ def _record(queue: TimedQueue) -> ConnectionPhases | None:
 
 
 @observer("urllib3.pool")
-def _waiting(queue: TimedQueue) -> None:
+def _waited(queue: TimedQueue, start: int) -> None:
     record = _record(queue)
     if record is not None:
-        record.begin("pool", perf_counter_ns())
-
-
-@observer("urllib3.pool")
-def _waited(queue: TimedQueue) -> None:
-    record = _record(queue)
-    if record is not None:
+        record.begin("pool", start)
         record.end("pool", perf_counter_ns())
 
 

@@ -6,12 +6,18 @@ import asyncio
 import http.client
 import socket
 import ssl
+import urllib.request
 from asyncio import selector_events
 
+import aiohttp
 import httpx
 import httpx2
 import requests
 import urllib3
+from aiohttp.client_proto import ResponseHandler
+from botocore.endpoint import Endpoint
+from botocore.httpsession import URLLib3Session
+from botocore.session import Session
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
 from urllib3.response import HTTPResponse
@@ -23,6 +29,9 @@ OWNERS = (
     asyncio.BaseEventLoop,
     selector_events.BaseSelectorEventLoop,
     http.client.HTTPConnection,
+    http.client.HTTPSConnection,
+    http.client.HTTPResponse,
+    urllib.request.OpenerDirector,
     HTTPConnection,
     HTTPSConnection,
     ConnectionPool,
@@ -34,6 +43,17 @@ OWNERS = (
     httpx.AsyncHTTPTransport,
     httpx2.HTTPTransport,
     httpx2.AsyncHTTPTransport,
+    aiohttp.ClientSession,
+    aiohttp.ClientRequest,
+    aiohttp.ClientResponse,
+    aiohttp.BaseConnector,
+    aiohttp.TCPConnector,
+    aiohttp.UnixConnector,
+    aiohttp.connector.Connection,
+    ResponseHandler,
+    Endpoint,
+    Session,
+    URLLib3Session,
 )
 
 

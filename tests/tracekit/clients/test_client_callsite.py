@@ -67,3 +67,16 @@ def test_with_nothing_but_plumbing_there_is_no_place():
     thread.join()
 
     assert found == [None]
+
+
+def test_an_sdk_that_carries_the_call_is_passed_over_where_all_code_is_installed():
+    import threading
+
+    found = []
+    call = through("urllib3", "botocore", "boto3", "s3transfer", "httpx2", "openai", "shop")
+    target = installed("runner", "def call(call, found):\n    found.append(call())")
+    thread = threading.Thread(target=target, args=(call, found))
+    thread.start()
+    thread.join()
+
+    assert found[0].file.endswith("/shop/code.py")

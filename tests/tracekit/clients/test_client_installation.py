@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import functools
+import gc
 import itertools
+import random
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import httpx
+import httpx2
 import pytest
 import requests
 from conformance.outgoing import calls
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.instrumentation.httpx import (
+    HTTPX2ClientInstrumentor,
+    HTTPXClientInstrumentor,
+)
+from opentelemetry.instrumentation.requests import RequestsInstrumentor
 from surroundings import changed, everything
 from urllib3.connectionpool import HTTPConnectionPool
 
+from tracekit import attributes as names
 from tracekit import clients, guard
+from tracekit.testing import Capture
 
 
 def test_uninstalling_puts_back_exactly_what_was_there(provider):
@@ -128,3 +140,141 @@ def test_responses_left_open_when_the_hooks_go_can_still_be_read(server, install
         assert response.read() == b"helloworld"
     assert streamed.content == b"helloworld"
     assert len(calls(spans)) == 1
+
+
+THEIRS = {
+    "httpx": HTTPXClientInstrumentor,
+    "httpx2": HTTPX2ClientInstrumentor,
+    "requests": RequestsInstrumentor,
+}
+LIBRARIES = tuple(THEIRS)
+
+
+class Steps:
+    """Puts our hooks and OpenTelemetry's own in and out, and knows what is in."""
+
+    def __init__(self, provider):
+        self.provider = provider
+        self.ours = False
+        self.theirs = dict.fromkeys(LIBRARIES, False)
+
+    def take(self, step):
+        sign, name = step[0], step[1:]
+        if name == "ours":
+            clients.install(self.provider) if sign == "+" else clients.uninstall()
+            self.ours = sign == "+"
+        elif sign == "+":
+            THEIRS[name]().instrument(tracer_provider=self.provider)
+        else:
+            THEIRS[name]().uninstrument()
+        for library, instrumentor in THEIRS.items():
+            self.theirs[library] = instrumentor().is_instrumented_by_opentelemetry
+
+
+def shuffled(dice):
+    """Return all steps in some order, each thing put in before it is taken out."""
+    steps = [name for name in ("ours", *THEIRS) for _ in range(2)]
+    dice.shuffle(steps)
+    seen = set()
+    for name in steps:
+        yield f"{'-' if name in seen else '+'}{name}"
+        seen.add(name)
+
+
+@pytest.fixture
+def hosts(server):
+    """One long-lived client of each library, made before any hook, as ``get`` functions."""
+    with requests.Session() as session, httpx.Client() as one, httpx2.Client() as two:
+        yield {"requests": session.get, "httpx": one.get, "httpx2": two.get}
+
+
+def compare_spans(told, library, steps):
+    """One span at most; with our hooks it tells of the connection, whoever opened it."""
+    if not steps.ours:
+        assert len(told) == steps.theirs[library]
+        assert all(one[names.CONNECTION_STATE] is None for one in told)
+        return
+    (call,) = told
+    assert (call.span.instrumentation_scope.name == "tracekit.clients") != steps.theirs[library]
+    assert call[names.CONNECTION_STATE] in ("new", "reused")
+    assert call.phase("wait") > 0
+
+
+def test_a_hundred_times_in_any_order_every_step_works_and_the_last_leaves_nothing(
+    server, provider, captured_at_provider, hosts
+):
+    server.delay = 0.0
+    before, callbacks, faults = everything(), list(gc.callbacks), guard.faults()
+    dice, steps = random.Random(3), Steps(provider)
+    for _ in range(100):
+        for step in shuffled(dice):
+            steps.take(step)
+            check(hosts, server, captured_at_provider, steps)
+        assert changed(before, everything()) == []
+        assert gc.callbacks == callbacks
+    assert guard.faults() == faults
+
+
+def check(hosts, server, captured, steps):
+    for library, get in hosts.items():
+        seen = len(captured.spans)
+        assert get(server.url()).content == b"hello"
+        since = SimpleNamespace(spans=captured.spans[seen:])
+        compare_spans(calls(since), library, steps)
+
+
+def wandering(dice, length):
+    """Return steps in which things are put in and taken out again and again, and all at last."""
+    inside = []
+    for _ in range(length):
+        name = dice.choice(("ours", *THEIRS))
+        yield f"{'-' if name in inside else '+'}{name}"
+        inside.remove(name) if name in inside else inside.append(name)
+    dice.shuffle(inside)
+    yield from (f"-{name}" for name in inside)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_put_in_and_taken_out_again_and_again_everything_ends_as_it_was(
+    server, provider, captured_at_provider, hosts, seed
+):
+    server.delay = 0.0
+    before, steps = everything(), Steps(provider)
+    for step in wandering(random.Random(seed), 30):
+        steps.take(step)
+        check(hosts, server, captured_at_provider, steps)
+
+    assert changed(before, everything()) == []
+
+
+@pytest.fixture
+def captured_at_provider(provider):
+    captured = Capture()
+    provider.add_span_processor(captured)
+    return captured
+
+
+INSTALL = "clients.install(TracerProvider(shutdown_on_exit=False))"
+USED = "import httpx, httpx2; assert hooked(httpx) and hooked(httpx2), guard.faults()"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"{INSTALL}; {USED}",
+        f"import httpx2; {INSTALL}; {USED}",
+        f"import httpx; {INSTALL}; {USED}",
+        f"{INSTALL}; import opentelemetry.instrumentation.httpx; {USED}",
+        f"{INSTALL}; import httpx2; {USED}",
+    ],
+)
+def test_whichever_is_imported_first_all_are_hooked(code):
+    # OpenTelemetry's package imports both libraries, and either of ours imports that package.
+    ready = (
+        "from opentelemetry.sdk.trace import TracerProvider\n"
+        "from tracekit import clients, guard\n"
+        "def hooked(library):\n"
+        "    method = library.HTTPTransport.handle_request\n"
+        "    return hasattr(method, '__wrapped__') and not guard.faults()\n"
+    )
+    subprocess.run([sys.executable, "-c", ready + code], check=True, timeout=60)

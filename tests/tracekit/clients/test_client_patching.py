@@ -114,3 +114,20 @@ def test_a_plain_wrapper_over_ours_leaves_the_bare_function_when_it_goes():
         assert vars(Library)["call"] is bare
     finally:
         Library.call = bare
+
+
+def test_a_plain_wrapper_taken_off_and_put_on_again_over_ours_leaves_the_bare_function():
+    bare = vars(Library)["call"]
+    Library.call = plainly(bare)
+    patches = Patches()
+    patches.wrap(Library, "call", ours)
+    try:
+        Library.call = Library.call.__wrapped__
+        Library.call = plainly(Library.call)
+        assert Library().call() == ["theirs", "ours", "library"]
+
+        patches.restore()
+        Library.call = Library.call.__wrapped__
+        assert vars(Library)["call"] is bare
+    finally:
+        Library.call = bare

@@ -8,7 +8,7 @@ import httpx
 import httpx2
 import pytest
 from conformance.outgoing import calls, only_call
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 import tracekit
@@ -21,11 +21,31 @@ def library(request):
     return request.param
 
 
-def test_the_span_is_opentelemetrys_and_the_body_its_late_child(library, server, spans):
+@pytest.fixture
+def instrumentor(library):
+    found = HTTPXClientInstrumentor() if library is httpx else HTTPX2ClientInstrumentor()
+    yield found
+    if found.is_instrumented_by_opentelemetry:
+        found.uninstrument()
+
+
+def test_the_span_is_open_until_the_last_byte(library, server, spans):
     library.get(server.url("/slow-body"))
 
     call = only_call(spans)
-    assert call.span.instrumentation_scope.name == "opentelemetry.instrumentation.httpx"
+    assert call.body is None
+    assert call.phase("receive") > 0.07
+    assert call.duration > 0.07
+
+
+def test_a_span_of_the_hosts_own_instrumentation_gets_its_body_as_a_late_child(
+    library, server, install, provider, instrumentor
+):
+    instrumentor.instrument(tracer_provider=provider)
+    captured = install()
+    library.get(server.url("/slow-body"))
+
+    call = only_call(captured)
     assert call.body.name == "receive"
     assert call.body.parent.span_id == call.span.context.span_id
     assert call.body.start_time <= call.span.end_time
@@ -62,10 +82,11 @@ def test_a_body_that_breaks_off_is_an_error_of_the_call(library, server, spans):
     with pytest.raises(library.RemoteProtocolError):
         library.get(server.url("/broken-off"))
 
-    body = only_call(spans).body
-    assert body.attributes[names.ERROR_TYPE] == "RemoteProtocolError"
-    assert not body.status.is_ok
-    assert body.attributes[names.BODY_COMPLETE] is False
+    call = only_call(spans)
+    assert call[names.ERROR_TYPE] == "RemoteProtocolError"
+    assert call[names.ERROR_PHASE] == "receive"
+    assert not call.span.status.is_ok
+    assert call[names.BODY_COMPLETE] is False
 
 
 def test_no_name_of_a_url_carries_its_query(library, server, spans):
@@ -83,11 +104,39 @@ def test_a_request_id_that_the_caller_set_stays(library, server, spans):
     assert given.json()["x-request-id"] == "the-callers"
 
 
-def test_instrumenting_again_changes_nothing(server, spans, provider):
-    HTTPXClientInstrumentor().instrument(tracer_provider=provider)
-    httpx.get(server.url())
+def test_instrumenting_after_us_is_the_hosts_to_do(library, server, spans, provider, instrumentor):
+    seen = []
+    instrumentor.instrument(
+        tracer_provider=provider, request_hook=lambda span, request: seen.append(request.method)
+    )
+    library.get(server.url())
 
-    assert len(calls(spans)) == 1
+    assert only_call(spans)[names.CONNECTION_STATE] == "new"
+    assert seen == [b"GET"]
+
+
+def test_a_single_client_that_the_host_instruments_has_one_span(
+    library, server, spans, provider, instrumentor
+):
+    with library.Client() as client:
+        instrumentor.instrument_client(client, tracer_provider=provider)
+        client.get(server.url())
+
+    call = only_call(spans)
+    assert call.span.instrumentation_scope.name == "opentelemetry.instrumentation.httpx"
+    assert call[names.CONNECTION_STATE] == "new"
+
+
+def test_the_headers_of_the_hosts_request_stay_as_they_were(library, server, spans):
+    with library.Client() as client:
+        request = client.build_request("GET", server.url("/headers"), headers={"x-own": "1"})
+        before = list(request.headers.raw)
+        sent = client.send(request).json()
+
+    assert request.headers.raw == before
+    assert sent["traceparent"].split("-")[2] == format(
+        only_call(spans).span.context.span_id, "016x"
+    )
 
 
 def test_a_users_own_trace_callback_still_hears_everything(library, server, spans):
