@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from analyzer import adoption, breakdown, conventions, skew, trace
+from analyzer.call_facts import call_facts
 from analyzer.calls import calls_of
 from analyzer.critical_path import Overflow, PathSection, awaited, critical_path
 from analyzer.edges import edges
@@ -46,6 +47,7 @@ def analyze(
     request = Request(
         tree.root, tuple(calls.values()), _own_sections(path), history, overflow, tolerance
     )
+    touched = {section.node for section in path}
     off_path = _off_path(tree, waited)
     worth, hidden_findings = findings(request)
     return Report(
@@ -65,8 +67,9 @@ def analyze(
         connection_overhead_ns=sum(s.ns for s in stages if s.kind in breakdown.OVERHEAD),
         findings=worth,
         warnings=(*tree.warnings, *_dropped(tree)),
-        timeline=timeline(tree, calls, {section.node for section in path}, waited),
+        timeline=timeline(tree, calls, touched, waited),
         hidden_findings=hidden_findings,
+        calls=call_facts(calls.values(), tree.root.start, touched),
     )
 
 

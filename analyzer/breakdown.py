@@ -16,18 +16,19 @@ from analyzer.phases import Phase
 from analyzer.report import Stage
 from analyzer.span import Kind
 from analyzer.trace import GAP, Node
-from tracekit.attributes import HTTP_RESEND_COUNT
+from tracekit.attributes import HTTP_RESEND_COUNT, REDIRECT
 
 _PHASE_STAGES = {
     "pool": ("pool wait", "pool_wait"),
     "dns": ("dns", "dns"),
     "connect": ("connect", "connect"),
+    "proxy": ("proxy", "proxy"),
     "tls": ("tls", "tls"),
     "send": ("send", "send"),
     "wait": ("wait", "wait"),
     "receive": ("receive", "receive"),
 }
-OVERHEAD = frozenset({"pool_wait", "dns", "connect", "tls"})
+OVERHEAD = frozenset({"pool_wait", "dns", "connect", "proxy", "tls"})
 """The kinds of stage that a ready connection would not have cost."""
 
 
@@ -129,7 +130,10 @@ def _phase_pieces(phase: Phase, call: Call, awaited: Mapping[Node, bool]) -> Ite
 
 
 def _backoffs(parent: Node) -> list[Piece]:
-    """Return the pauses between attempts: siblings with one target and a resend count (R6)."""
+    """Return the pauses between attempts: siblings with one target and a resend count (R6).
+
+    What follows a redirect is sent again, too, but nothing backed off.
+    """
     last_end: dict[str, int] = {}
     pieces: list[Piece] = []
     cursor = parent.start
@@ -138,7 +142,7 @@ def _backoffs(parent: Node) -> list[Piece]:
         target = conventions.target(child.span)
         if target is None:
             continue
-        resent = conventions.number(child.span.attributes, HTTP_RESEND_COUNT) or 0
+        resent = _retries(child)
         before = max(last_end.get(target, child.start), cursor)
         if resent > 0 and before < child.start:
             bucket = Bucket(parent.span.service, "backoff", "backoff", target)
@@ -146,3 +150,9 @@ def _backoffs(parent: Node) -> list[Piece]:
             cursor = child.start
         last_end[target] = max(child.end, last_end.get(target, child.end))
     return pieces
+
+
+def _retries(node: Node) -> int:
+    found = node.span.attributes
+    redirects = conventions.number(found, REDIRECT) or 0
+    return (conventions.number(found, HTTP_RESEND_COUNT) or 0) - redirects

@@ -137,6 +137,11 @@ def _add_analyze(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="a child that outlives its parent: off the path (async), or cut at the parent's end "
         "(truncate)",
     )
+    parser.add_argument(
+        "--calls",
+        action="store_true",
+        help="tell of every outgoing call, not of the few that matter",
+    )
     _add_output(parser)
 
 

@@ -64,4 +64,5 @@ def _edge(client: str, server: str, calls: list[Call]) -> Edge:
         wait_ns=phases["wait"],
         network_ns=sum(network_ns(call) for call in calls),
         receive_ns=phases["receive"],
+        proxy_ns=phases["proxy"],
     )

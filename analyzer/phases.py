@@ -13,7 +13,7 @@ from analyzer.span import AttributeValue
 from analyzer.trace import Node
 from tracekit import attributes as a
 
-OPENING = ("dns", "connect", "tls")
+OPENING = ("dns", "connect", "proxy", "tls")
 """The phases that a reused connection skips."""
 OK = "ok"
 
@@ -62,12 +62,12 @@ def phases_of(node: Node) -> tuple[Phase, ...]:
 def attempts_of(node: Node) -> tuple[Attempt, ...]:
     """Return the addresses that *node*'s call tried, in order."""
     columns = [
-        _array(node.span.attributes.get(name))
+        array(node.span.attributes.get(name))
         for name in (a.ATTEMPT_ADDRESSES, a.ATTEMPT_STARTS, a.ATTEMPT_ENDS, a.ATTEMPT_OUTCOMES)
     ]
     attempts = []
     for address, start, end, outcome in zip(*columns, strict=False):
-        begin, finish = _nanoseconds(start), _nanoseconds(end)
+        begin, finish = nanoseconds(start), nanoseconds(end)
         if isinstance(address, str) and begin is not None and finish is not None:
             clipped = _clip(node, begin, finish)
             attempts.append(Attempt(address, *clipped, str(outcome)))
@@ -97,9 +97,9 @@ def overlap(first: Iterable[Interval], second: Iterable[Interval]) -> int:
 
 def _measured(node: Node) -> Iterable[Phase]:
     for name in a.PHASES:
-        value = _array(node.span.attributes.get(a.phase(name)))
+        value = array(node.span.attributes.get(a.phase(name)))
         if len(value) == 2:
-            start, end = _nanoseconds(value[0]), _nanoseconds(value[1])
+            start, end = nanoseconds(value[0]), nanoseconds(value[1])
             if start is not None and end is not None:
                 yield Phase(name, *_clip(node, start, end))
 
@@ -116,11 +116,12 @@ def _clip(node: Node, start: int, end: int) -> Interval:
     return Interval(low, min(max(node.start + end, low), node.end))
 
 
-def _array(value: AttributeValue) -> Sequence[AttributeValue]:
+def array(value: AttributeValue) -> Sequence[AttributeValue]:
+    """Return *value* if it is an array, else an empty one."""
     return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
 
 
-def _nanoseconds(value: AttributeValue) -> int | None:
+def nanoseconds(value: AttributeValue) -> int | None:
     """Return *value* as an integer; other exporters write doubles, and 64-bit integers as text."""
     if isinstance(value, bool):
         return None

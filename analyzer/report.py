@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from analyzer.facts import CallFacts
+
 
 @dataclass(frozen=True)
 class Root:
@@ -30,10 +32,11 @@ class Stage:
     """One line of the breakdown (R5). All stages of a request sum to its total exactly.
 
     *kind* is one of ``stage`` (a named stage), ``own`` (a server span's own time), ``pool_wait``,
-    ``dns``, ``connect``, ``tls``, ``send``, ``network`` (client wait minus server span), ``wait``
-    (waiting for a server that sent no span), ``receive``, ``call`` (a client span without phases),
-    ``server_outlived_client``, ``backoff`` (between retries), and ``unattributed`` (time inside a
-    call that no phase covers, and gaps between roots). *peer* is the other side of a call.
+    ``dns``, ``connect``, ``proxy`` (asking one for a tunnel), ``tls``, ``send``, ``network``
+    (client wait minus server span), ``wait`` (waiting for a server that sent no span), ``receive``,
+    ``call`` (a client span without phases), ``server_outlived_client``, ``backoff`` (between
+    retries), and ``unattributed`` (time inside a call that no phase covers, and gaps between
+    roots). *peer* is the other side of a call.
     """
 
     service: str
@@ -66,11 +69,13 @@ class Edge:
     wait_ns: int
     network_ns: int
     receive_ns: int
+    proxy_ns: int = 0
 
     @property
     def connection_ns(self) -> int:
         """The part of the hand-off that a reused connection would not have cost."""
-        return self.pool_wait_ns + self.dns_ns + self.connect_ns + self.tls_ns
+        opening = self.dns_ns + self.connect_ns + self.proxy_ns + self.tls_ns
+        return self.pool_wait_ns + opening
 
 
 @dataclass(frozen=True)
@@ -157,3 +162,5 @@ class Report:
     timeline: tuple[TimelineRow, ...] = field(default=(), repr=False)
     hidden_findings: int = 0
     """How many causes cost too little to be named among the findings."""
+    calls: tuple[CallFacts, ...] = field(default=(), repr=False)
+    """Every outgoing call, in order of time."""

@@ -171,6 +171,34 @@ def reuse_history(store: Store, client: str, target: str) -> Reuse:
     )
 
 
+def last_use(
+    store: Store,
+    client: str,
+    target: str,
+    *,
+    process: str,
+    born_ns: int,
+    within_ns: int,
+    before_ns: int,
+) -> int | None:
+    """Return when a client object was last done with an answered call to *target*, in Unix ns.
+
+    Of service *client* and *process* (as in `ProcessReuse`), made *within_ns* of *born_ns*; only
+    calls that began *before_ns* count. None where there is none.
+    """
+    rows = store.query(
+        "last_use",
+        client=client,
+        target=target,
+        process=process,
+        born_ns=born_ns,
+        within_ns=within_ns,
+        before_ns=before_ns,
+    )
+    found: int | None = rows[0]["end_ns"]
+    return found
+
+
 def _request_row(row: Mapping[str, Any]) -> RequestRow:
     values = dict(row)
     return RequestRow(

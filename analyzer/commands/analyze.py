@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
         print(to_json(reading.report))
     else:
         terminal = open_terminal(no_color=args.no_color, width=args.width)
-        print_report(reading.report, terminal, short_id=short_id(reading.key))
+        short = short_id(reading.key)
+        print_report(reading.report, terminal, short_id=short, all_calls=args.calls)
     return 0
 
 

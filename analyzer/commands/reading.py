@@ -2,21 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache, partial
-
 from analyzer.analysis import analyze
+from analyzer.findings import History
 from analyzer.render.safe import print_error
 from analyzer.report import Report
-from analyzer.requests import Reuse, load, reuse_history
+from analyzer.requests import Reuse, last_use, load, reuse_history
 from analyzer.store import Store
 
-History = Callable[[str, str], Reuse]
+SECOND = 1_000_000_000
+
+
+class StoreHistory:
+    """What *store* remembers of past calls; it is asked once per client and target."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._reuse: dict[tuple[str, str], Reuse] = {}
+        self._uses: dict[tuple[str, str, str, int, int], int | None] = {}
+
+    def __call__(self, client: str, target: str, /) -> Reuse:
+        key = client, target
+        if key not in self._reuse:
+            self._reuse[key] = reuse_history(self._store, client, target)
+        return self._reuse[key]
+
+    def last_use(
+        self,
+        client: str,
+        target: str,
+        *,
+        process: str,
+        born_ns: int,
+        within_ns: int,
+        before_ns: int,
+    ) -> int | None:
+        """Return when a client object was last done with an answered call, in Unix ns."""
+        # Calls side by side ask nearly the same: a second more or less of a pause is none.
+        key = client, target, process, born_ns // within_ns, before_ns // SECOND
+        if key not in self._uses:
+            self._uses[key] = last_use(
+                self._store,
+                client,
+                target,
+                process=process,
+                born_ns=born_ns,
+                within_ns=within_ns,
+                before_ns=before_ns,
+            )
+        return self._uses[key]
 
 
 def history_of(store: Store) -> History:
-    """Return the look-up of past calls in *store*, which asks once per client and target."""
-    return lru_cache(maxsize=None)(partial(reuse_history, store))
+    """Return what findings may look back on in *store*."""
+    return StoreHistory(store)
 
 
 def report_of(store: Store, key: str, history: History | None = None) -> Report:

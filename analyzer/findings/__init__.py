@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from analyzer.findings import address_in_vain, no_address, no_connection_reuse, slow_dns, slow_tls
+from analyzer.findings import (
+    address_in_vain,
+    dead_connection,
+    hidden_retry,
+    idle_too_long,
+    no_address,
+    no_connection_reuse,
+    pool_too_small,
+    redirect,
+    slow_dns,
+    slow_tls,
+    stream_stalls,
+)
 from analyzer.findings.request import History, Request, Reuse
 from analyzer.report import Finding
 
@@ -11,9 +23,15 @@ __all__ = ["History", "Request", "Reuse", "findings"]
 _RULES = (
     address_in_vain.find,
     no_address.find,
+    hidden_retry.find,
+    dead_connection.find,
+    idle_too_long.find,
+    pool_too_small.find,
     no_connection_reuse.find,
+    redirect.find,
     slow_dns.find,
     slow_tls.find,
+    stream_stalls.find,
 )
 LEAST_COST_NS = 1_000_000
 LEAST_SHARE = 0.01

@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from analyzer.calls import Call, wraps_another
+from analyzer.findings.chains import retried
+from analyzer.findings.idle import Uses, is_kept
+from analyzer.findings.keep_alive import dead_on_use
+from analyzer.findings.pool_too_small import opened_after_discard
 from analyzer.findings.process import Process, process_of
 from analyzer.findings.request import Request
 from analyzer.findings.reuse_proof import Proof, prove
@@ -28,11 +32,21 @@ def find(request: Request) -> Iterable[Finding]:
         if not wraps_another(call):
             key = call.client, process_of(call.node.span), call.target
             grouped.setdefault(key, []).append(call)
+    uses = Uses(request)
     for calls in grouped.values():
-        opened = [call for call in calls if call.opened]
+        another = _another_cause(uses, calls)
+        opened = [call for call in calls if call.opened and call not in another]
         proof = prove(request, calls, opened) if opened else None
         if proof is not None:
             yield _finding(request, calls, proof)
+
+
+def _another_cause(uses: Uses, calls: Sequence[Call]) -> set[Call]:
+    """Return the calls that had to open a connection for a reason that another rule names."""
+    before = retried(calls)
+    idle = (call for call in calls if call.opened and uses.idled(call) is not None)
+    dead = (call for call in before if dead_on_use(before[call]))
+    return {*opened_after_discard(calls), *idle, *dead}
 
 
 def _finding(request: Request, calls: Sequence[Call], proof: Proof) -> Finding:
@@ -46,7 +60,7 @@ def _finding(request: Request, calls: Sequence[Call], proof: Proof) -> Finding:
         share=request.share(cost),
         evidence=tuple(_evidence(request, proof)),
         where=proof.where,
-        fix=keep_connections(proof.calls[0]),
+        fix=_fix(proof.calls[0]),
         saving_ns=request.saving(opening, made_before=proof.calls),
     )
 
@@ -70,6 +84,15 @@ def _evidence(request: Request, proof: Proof) -> Iterator[str]:
     in_vain = sum(request.cost(call, _lost_in_vain(call)) for call in proof.calls)
     if in_vain:
         yield f"{duration(in_vain)} of this is an address tried in vain, a cause of its own."
+
+
+def _fix(call: Call) -> tuple[str, ...]:
+    if not is_kept(call):
+        return keep_connections(call)
+    return (
+        "read every response to its end, or close it: until then its connection is not free",
+        f"and see whether {call.peer} closes after each response, as gunicorn's sync workers do",
+    )
 
 
 def _lost_in_vain(call: Call) -> tuple[Interval, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,8 +50,30 @@ class Reuse(Tally, Protocol):
         """The calls of each process apart; those of unknown ones together."""
 
 
-History = Callable[[str, str], "Reuse | None"]
-"""From (client service, ``server.address:port``) to what the store remembers of it."""
+class History(Protocol):
+    """What a store remembers, by client service and target (``server.address:port``)."""
+
+    def __call__(self, client: str, target: str, /) -> Reuse | None:
+        """Return how the service's calls to the target got their connections."""
+
+    def last_use(
+        self,
+        client: str,
+        target: str,
+        *,
+        process: str,
+        born_ns: int,
+        within_ns: int,
+        before_ns: int,
+    ) -> int | None:
+        """Return when a client object was last done with an answered call, in Unix nanoseconds.
+
+        The one that the *process* made *within_ns* of *born_ns*; calls begun *before_ns* count.
+        """
+
+
+Cuts = Mapping[Node, Sequence[Interval]]
+"""Time of some spans, as if it had not been."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +122,39 @@ class Request:
         for call in made_before:
             if call.node.parent is not None:
                 gone.setdefault(call.node.parent, []).extend(call.making)
-        own_time = without({node: union(intervals) for node, intervals in gone.items()})
+        return self.saving_of(gone)
+
+    def below(self, call: Call, intervals: Sequence[Interval]) -> Cuts:
+        """Return *intervals* for the call and all spans below it: time that neither side needs."""
+        nodes = [call.node]
+        for node in nodes:  # grows while it is walked
+            nodes.extend(node.children)
+        return dict.fromkeys(nodes, intervals)
+
+    def between(self, call: Call, before: Call) -> Cuts:
+        """Return the pause of their parent from the end of *before* to the start of *call*."""
+        pause = Interval(before.node.end, call.node.start)
+        if call.node.parent is None or pause.start >= pause.end:
+            return {}
+        return {call.node.parent: (pause,)}
+
+    def merged(self, parts: Iterable[Cuts]) -> Cuts:
+        """Return all *parts* as one, without overlaps."""
+        gathered: dict[Node, list[Interval]] = {}
+        for part in parts:
+            for node, intervals in part.items():
+                gathered.setdefault(node, []).extend(intervals)
+        return {node: union(intervals) for node, intervals in gathered.items()}
+
+    def cost_of(self, cuts: Cuts) -> int:
+        """Return how much of *cuts*, merged ones, the request waited for."""
+        return sum(
+            overlap(self.own_sections.get(node, ()), intervals) for node, intervals in cuts.items()
+        )
+
+    def saving_of(self, cuts: Cuts) -> int:
+        """Return what the request would save without *cuts*, by re-simulation (R7)."""
+        own_time = without({node: union(intervals) for node, intervals in cuts.items()})
         return self.total - simulate(self.root, own_time, self.overflow, self.tolerance)
 
     def remembered(self, call: Call) -> Reuse | None:

@@ -24,7 +24,8 @@ from analyzer import conventions
 from analyzer.calls import Call
 from analyzer.findings.process import process_of
 from analyzer.findings.request import ProcessReuse, Request, Reuse, entry_of
-from analyzer.findings.wording import called_at, count, first_place, made_at
+from analyzer.findings.wording import first_place
+from analyzer.places import called_at, made_at
 from analyzer.span import Kind
 from analyzer.units import duration
 from tracekit import attributes as a
@@ -52,7 +53,7 @@ def prove(request: Request, calls: Sequence[Call], opened: Sequence[Call]) -> Pr
     return (
         _by_store(own, calls, opened)
         or _by_place(remembered, own, calls, opened)
-        or _by_free_connection(calls)
+        or _by_free_connection(calls, opened)
     )
 
 
@@ -112,8 +113,9 @@ def _by_place(
     return Proof(tuple(in_request), sentence, made_at(in_request[0]))
 
 
-def _by_free_connection(calls: Sequence[Call]) -> Proof | None:
-    wasted = tuple(_opened_beside_a_free_one(calls))
+def _by_free_connection(calls: Sequence[Call], opened: Sequence[Call]) -> Proof | None:
+    judged = set(opened)
+    wasted = tuple(call for call in _opened_beside_a_free_one(calls) if call in judged)
     if not wasted:
         return None
     one_process = process_of(wasted[0].node.span).name is not None
@@ -126,9 +128,6 @@ def _by_free_connection(calls: Sequence[Call]) -> Proof | None:
 
 
 def _why_not_kept(wasted: Sequence[Call]) -> str:
-    discards = max(call.number(a.POOL_DISCARDS) or 0 for call in wasted)
-    if discards:
-        return f"The pool has thrown {count(discards, 'connection')} away because it was full."
     if any(call.number(a.CLIENT_REQUESTS) for call in wasted):
         return (
             "The client was kept and its connection was not: the server closed it, or a body was "

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from analyzer.calls import Call
 from analyzer.findings.request import Request
 from analyzer.findings.wording import count, first_place, keep_connections
-from analyzer.phases import OK, Interval
+from analyzer.phases import OK, Interval, array
 from analyzer.report import Finding
 from analyzer.units import duration
 from tracekit import attributes as a
@@ -104,6 +104,8 @@ def _evidence(calls: Sequence[Call], slow: Mapping[Call, tuple[Interval, ...]]) 
         )
     if longest.node.span.attributes.get(a.TLS_RESUMED) is False:
         yield "The session was not resumed: every new connection makes a full handshake."
+    if "tls" in array(longest.node.span.attributes.get(a.DERIVED)):
+        yield "What precedes the handshake is worked out: it runs from the end of the TCP connect."
     yield (
         "Sure: measured. Every new connection pays it, so it is contained in what missing "
         "connection reuse costs."

@@ -7,25 +7,11 @@ from collections.abc import Sequence
 from analyzer import conventions
 from analyzer.calls import Call
 from analyzer.phases import Attempt
+from analyzer.places import called_at
 from tracekit import attributes as a
 
 TIMEOUT, CANCELLED, REFUSED = "timeout", "cancelled", "ECONNREFUSED"
 """The outcomes of an address tried in vain that rules tell apart; all others are errno names."""
-
-
-def called_at(call: Call) -> str | None:
-    """Return where the call was made, as ``file:line in function()``."""
-    attributes = call.node.span.attributes
-    file = conventions.text(attributes, a.CODE_FILE, "code.filepath")
-    line = conventions.number(attributes, a.CODE_LINE, "code.lineno")
-    return _place(file, line, conventions.text(attributes, a.CODE_FUNCTION, "code.function"))
-
-
-def made_at(call: Call) -> str | None:
-    """Return where the call's client, session or pool was made."""
-    return _place(
-        call.text(a.CLIENT_FILE), call.number(a.CLIENT_LINE), call.text(a.CLIENT_FUNCTION)
-    )
 
 
 def first_place(calls: Sequence[Call]) -> str | None:
@@ -71,6 +57,11 @@ def keep_connections(call: Call) -> tuple[str, ...]:
             ),
             "with urllib3 alone: one urllib3.PoolManager(), at module level",
         )
+    if library == "http.client":
+        return (
+            "urllib.request keeps no connection: session = requests.Session(), once,",
+            f"then session.{method}(URL); or urllib3.PoolManager(), or one HTTPConnection",
+        )
     return ("keep one client object for the life of the process and make every call with it",)
 
 
@@ -78,10 +69,3 @@ def _kept(*lines: tuple[str, str]) -> tuple[str, ...]:
     """Return lines of code with their comments in one column."""
     width = max(len(code) for code, _ in lines)
     return tuple(f"{code:<{width}}   # {comment}" for code, comment in lines)
-
-
-def _place(file: str | None, line: int | None, function: str | None) -> str | None:
-    if file is None:
-        return None
-    at = f"{file}:{line}" if line is not None else file
-    return f"{at} in {function}()" if function and function != "<module>" else at

@@ -17,14 +17,31 @@ All durations are integer nanoseconds, all shares fractions of ``total_ns`` (0.0
     stages                  [{service, stage, kind, peer, ns, share}]; ns sum to total_ns exactly
     edges                   [{client, server, calls, new_connections, reused, unknown, handoff_ns,
                               pool_wait_ns, dns_ns, connect_ns, tls_ns, send_ns, wait_ns,
-                              network_ns, receive_ns}]
+                              network_ns, receive_ns, proxy_ns}]
     critical_path           [{span_id, service, name, start_ns, ns}]; ns sum to total_ns exactly
     spans_off_path          [{span_id, service, name, start_ns, ns, reason}]
-    connection_overhead_ns  pool wait, DNS, connect and TLS on the critical path
+    connection_overhead_ns  pool wait, DNS, connect, proxy and TLS on the critical path
     findings                [{rule, title, cost_ns, share, evidence, where, fix, saving_ns}], the
                             most costly first; evidence and fix are [string], where is a string or
                             null, saving_ns (what a re-simulation predicts) an integer or null
     warnings                [string]
+    calls                   [{span_id, client, server, start_ns, ns, on_path, method, path, status,
+                              error, error_phase, resend, redirect, phases, unexplained_ns, gc_ns,
+                              dns_addresses, dns_error, attempts, called_at, connection,
+                              client_object, body, quality}], every outgoing call in order of time;
+                            what the data does not say is null
+      phases                [{name, start_ns, ns}]; these and unexplained_ns sum to ns exactly
+      attempts              [{address, start_ns, ns, outcome}]
+      connection            {state, use, idle_ns, age_ns, protocol, tls, tls_resumed, tls_setup_ns,
+                             local, peer, proxy, rtt_ns, retransmits}
+      client_object         {library, made_at, setup_ns, age_ns, calls_before, discards}
+      body                  {ended, bytes, chunks, unit, headers_ns, first_chunk_ns, gap_p50_ns,
+                             gap_p95_ns, largest_gap_ns, stalls, stalled_ns, stalls_at, held_ns};
+                            ended is "complete", "reader left" or "broken off"; headers_ns and
+                            first_chunk_ns count from the call's start; stalls_at is
+                            [{start_ns, ns}], the longest ones. Null where no body was seen
+      quality               {path: "measured" | "derived" | "inferred"} for every field that is
+                            known, such as "phases.connect" or "connection.state"
 
 A stage's `kind` is one of those of ``analyzer.report.Stage``; `peer` is null except for calls.
 Output is ASCII: whatever a span's name holds comes as JSON escapes.
@@ -36,6 +53,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from analyzer.facts import CallFacts
+from analyzer.quality import quality_of
 from analyzer.render.moments import rfc3339
 from analyzer.report import Report
 
@@ -64,4 +83,11 @@ def to_document(report: Report) -> dict[str, Any]:
         "connection_overhead_ns": report.connection_overhead_ns,
         "findings": [asdict(finding) for finding in report.findings],
         "warnings": list(report.warnings),
+        "calls": [_call(call) for call in report.calls],
     }
+
+
+def _call(call: CallFacts) -> dict[str, Any]:
+    document = asdict(call)
+    del document["derived"], document["inferred"]
+    return {**document, "quality": quality_of(call)}

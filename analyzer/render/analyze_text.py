@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from analyzer.render.breakdown_text import print_breakdown
+from analyzer.render.calls_text import print_calls
 from analyzer.render.edges_text import print_edges
 from analyzer.render.findings_text import print_findings
 from analyzer.render.header_text import print_header
@@ -13,8 +14,12 @@ from analyzer.render.timeline_text import print_timeline
 from analyzer.report import Report
 
 
-def print_report(report: Report, console: Console, *, short_id: str) -> None:
+def print_report(
+    report: Report, console: Console, *, short_id: str, all_calls: bool = False
+) -> None:
     """Print everything known about one request; *short_id* is the form that ``list`` shows.
+
+    *all_calls* tells of every outgoing call, not only of those that matter.
 
     Holds from 80 columns on and uses more where the console has them.
     """
@@ -23,5 +28,6 @@ def print_report(report: Report, console: Console, *, short_id: str) -> None:
     print_breakdown(report, console)
     print_edges(report, console)
     print_findings(report, console)
+    print_calls(report, console, all_calls=all_calls)
     print_off_path(report, console)
     print_warnings(report, console)

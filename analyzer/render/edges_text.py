@@ -15,6 +15,7 @@ _PHASES = {
     "pool": "pool_wait_ns",
     "dns": "dns_ns",
     "connect": "connect_ns",
+    "proxy": "proxy_ns",
     "tls": "tls_ns",
     "send": "send_ns",
     "network": "network_ns",

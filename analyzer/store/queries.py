@@ -14,6 +14,7 @@ READABLE = frozenset(
         "extent",
         "failed_attempts",
         "find_requests",
+        "last_use",
         "load_spans",
         "recent_requests",
         "request_ids",

@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from analyzer.conventions import display_name, method, status_code, target
-from analyzer.span import Attributes, Event, Kind, Link, Span, Status
+from analyzer.span import Attributes, AttributeValue, Event, Kind, Link, Span, Status
 from tracekit import attributes as names
 
 Row = dict[str, Any]
 
 PHASE_COLUMNS = {
-    "pool": "pool_wait_ns",
-    "dns": "dns_ns",
-    "connect": "connect_ns",
-    "tls": "tls_ns",
-    "send": "send_ns",
-    "wait": "wait_ns",
-    "receive": "receive_ns",
+    "pool_wait_ns": ("pool",),
+    "dns_ns": ("dns",),
+    "connect_ns": ("connect", "proxy"),
+    "tls_ns": ("tls",),
+    "send_ns": ("send",),
+    "wait_ns": ("wait",),
+    "receive_ns": ("receive",),
 }
+"""By column the phases that it sums. A tunnel through a proxy is part of getting connected."""
 HOST = (names.HOST_ID, names.HOST_IP, names.HOST_NAME)
 """What tells hosts apart, best first (R2)."""
 INT32 = range(-(2**31), 2**31)
@@ -70,7 +71,7 @@ def to_row(span: Span) -> Row:
         "http_status": None if status is None or status not in INT32 else status,
         "peer": target(span),
         "connection_state": _text(found, names.CONNECTION_STATE),
-        **{column: phase_ns(found, phase) for phase, column in PHASE_COLUMNS.items()},
+        **{column: phase_ns(found, *phases) for column, phases in PHASE_COLUMNS.items()},
         "attributes": found,
         "resource": span.resource,
         "events": [
@@ -106,9 +107,15 @@ def to_span(row: Mapping[str, Any]) -> Span:
     )
 
 
-def phase_ns(found: Attributes, phase: str) -> int | None:
-    """Return the length of a connection phase; None when it did not happen or makes no sense."""
-    match found.get(names.phase(phase)):
+def phase_ns(found: Attributes, *phases: str) -> int | None:
+    """Return the length of these phases; None when none of them happened, or made sense."""
+    lengths = [_length(found.get(names.phase(phase))) for phase in phases]
+    known = [length for length in lengths if length is not None]
+    return sum(known) if known else None
+
+
+def _length(bounds: AttributeValue) -> int | None:
+    match bounds:
         case [int(start), int(end)] if end >= start:
             return end - start
     return None

@@ -27,6 +27,11 @@ class Memory:
     failed_attempts: Mapping[str, int] = field(default_factory=dict)
     process: str | None = THIS_PROCESS
     others: Sequence[tuple[str | None, int, int]] = ()
+    last_used: int | None = None
+
+    def last_use(self, client: str, target: str, **_: Any) -> int | None:
+        assert (client, target) == ("api", "back:80")
+        return self.last_used
 
     def __call__(self, client: str, target: str) -> Reuse:
         assert (client, target) == ("api", "back:80")

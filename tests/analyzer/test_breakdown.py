@@ -44,6 +44,24 @@ def test_a_call_to_a_traced_service_is_cut_into_its_phases_and_the_network():
     }
 
 
+def test_a_tunnel_through_a_proxy_is_a_stage_and_part_of_the_connections_cost():
+    root = server("in", 0, 100, service="front")
+    phases = {"connect": (10, 15), "proxy": (15, 40), "tls": (40, 50), "wait": (50, 90)}
+    spans = [root, call(10, 90, root, phases, service="front")]
+
+    assert stages(*spans)["front", "proxy", "back:80"] == 25
+    assert analyze(spans).connection_overhead_ns == 40 * MS
+
+
+def test_what_follows_a_redirect_did_not_back_off():
+    root = server("in", 0, 100, service="front")
+    moved = call(10, 20, root, {"wait": (10, 20)}, attributes={a.HTTP_STATUS: 302})
+    sent_again = {a.HTTP_RESEND_COUNT: 1, a.REDIRECT: 1}
+    there = call(25, 40, root, {"wait": (25, 40)}, attributes=sent_again)
+
+    assert not any(stage == "backoff" for _, stage, _ in stages(root, moved, there))
+
+
 def test_the_wait_for_a_server_that_sent_no_span_is_a_wait_for_its_address():
     root = server("in", 0, 100, service="front")
     found = stages(root, call(10, 90, root, PHASES, service="front"))

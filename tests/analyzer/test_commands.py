@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -63,6 +64,18 @@ def process(*arguments: str, **options) -> subprocess.CompletedProcess[bytes]:
 
 
 # --- analyze ----------------------------------------------------------------------------------
+
+
+def test_calls_that_do_not_matter_are_shown_when_asked_for(home, begin, capsys):
+    spans = request_spans(1, begin, label="before")
+    short = replace(spans[1], span_id="f" * 16, end_ns=spans[1].start_ns + MS)
+    with open_store(home / "traces.duckdb", create=True) as opened:
+        opened.insert([*spans, short])
+
+    assert run("analyze", "latest") == 0
+    assert "and 1 more call (--calls shows all)" in capsys.readouterr().out
+    assert run("analyze", "latest", "--calls") == 0
+    assert capsys.readouterr().out.count(" web → api") > 1
 
 
 def test_analyze_prints_the_whole_report(store, capsys):

@@ -30,6 +30,14 @@ def test_a_hand_off_is_the_clients_time_minus_the_servers():
     assert found.connection_ns == 20 * MS
 
 
+def test_a_tunnel_through_a_proxy_is_part_of_what_the_connection_cost():
+    root = server("in", 0, 100, service="front")
+    phases = {"connect": (10, 15), "proxy": (15, 40), "tls": (40, 50), "wait": (50, 90)}
+    found = edge(root, call(10, 90, root, phases, service="front"))
+
+    assert (found.proxy_ns, found.connection_ns) == (25 * MS, 40 * MS)
+
+
 def test_without_a_server_span_the_hand_off_is_all_but_the_wait():
     root = server("in", 0, 100, service="front")
     found = edge(root, call(10, 90, root, PHASES, service="front"))

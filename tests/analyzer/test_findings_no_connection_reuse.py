@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from findings_building import Memory, found, handled, opened
-from trace_building import MS, attempts, call, span
+from trace_building import EPOCH, MS, attempts, call, span
 
 from tracekit import attributes as a
 
@@ -91,13 +91,38 @@ def test_calls_in_a_row_that_each_open_a_connection_are_proof_but_for_the_first(
     [
         ({a.CLIENT_REQUESTS: 1}, "The client was kept and its connection was not"),
         ({a.CLIENT_REQUESTS: 0}, "had a client of its own"),
-        ({a.POOL_DISCARDS: 3}, "thrown 3 connections away"),
     ],
 )
 def test_it_says_why_the_connection_was_not_kept(more, words):
     (finding,) = found(RULE, handled(200, calling(10), calling(60, **more)))
 
     assert words in finding.evidence[1]
+
+
+def test_a_kept_client_is_not_told_to_be_kept():
+    (finding,) = found(RULE, handled(200, calling(10), calling(60, **{a.CLIENT_REQUESTS: 1})))
+
+    assert "Session" not in " ".join(finding.fix)
+    assert finding.fix[0].startswith("read every response to its end")
+
+
+def test_a_connection_that_replaces_a_discarded_one_is_another_cause():
+    assert found(RULE, handled(200, calling(10), calling(60, **{a.POOL_DISCARDS: 3}))) == []
+
+
+def test_a_kept_client_that_was_used_long_ago_is_innocent_whatever_the_store_says():
+    memory = Memory(new=38, last_used=EPOCH - 60_000 * MS)
+    kept = {a.CLIENT_REQUESTS: 37, a.CLIENT_AGE: 3_600_000 * MS}
+
+    assert found(RULE, handled(100, calling(20, **kept)), memory) == []
+    assert len(found(RULE, handled(100, calling(20)), Memory(new=38))) == 1
+
+
+def test_a_kept_client_that_was_used_just_now_is_not_acquitted_by_its_age():
+    memory = Memory(new=38, last_used=EPOCH - 60 * MS)
+    kept = {a.CLIENT_REQUESTS: 37, a.CLIENT_AGE: 3_600_000 * MS}
+
+    assert len(found(RULE, handled(100, calling(20, **kept)), memory)) == 1
 
 
 def test_the_part_that_is_an_address_tried_in_vain_is_stated():
@@ -116,6 +141,7 @@ def test_the_part_that_is_an_address_tried_in_vain_is_stated():
         ("httpx2", "client = httpx2.Client()"),
         ("urllib3", "session = requests.Session()"),
         ("aiohttp", "session = aiohttp.ClientSession()"),
+        ("http.client", "urllib.request keeps no connection"),
         ("pycurl", "keep one client object"),
     ],
 )

@@ -29,6 +29,12 @@ def test_a_slow_handshake_is_told_from_the_set_up_before_it():
     )
 
 
+def test_a_set_up_whose_beginning_was_worked_out_is_said_to_be():
+    (finding,) = found(RULE, handled(100, shaking_hands(24, setup=21, **{a.DERIVED: ["tls"]})))
+
+    assert any("is worked out" in sentence for sentence in finding.evidence)
+
+
 def test_loading_certificates_for_each_connection_is_named_as_such():
     (finding,) = found(RULE, handled(100, shaking_hands(24, setup=21)))
 

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from analyzer.facts import (
+    AddressFacts,
+    BodyFacts,
+    CallFacts,
+    ClientFacts,
+    ConnectionFacts,
+    PhaseFacts,
+    StallFacts,
+)
 from analyzer.report import (
     Edge,
     Finding,
@@ -65,6 +74,75 @@ _TIMELINE = (
     _row(2, "tts", "synthesis", 3_812, 738),
 )
 
+NEW_CALL = CallFacts(
+    span_id="00000000000000cc",
+    client="stt",
+    server="preprocessor",
+    start_ns=6 * MS,
+    ns=4_590 * MS,
+    on_path=True,
+    method="POST",
+    path="/process",
+    status=200,
+    phases=(
+        PhaseFacts("pool", 6 * MS, 12_000),
+        PhaseFacts("dns", 6_100_000, 25_200),
+        PhaseFacts("connect", 7 * MS, 2_000_300_000),
+        PhaseFacts("wait", 2_008 * MS, 2_588_662_800),
+    ),
+    unexplained_ns=MS,
+    attempts=(
+        AddressFacts("::1", 7 * MS, 2_000 * MS, "timeout"),
+        AddressFacts("127.0.0.1", 2_007 * MS, 300_000, "ok"),
+    ),
+    called_at="/srv/stt/app.py:41 in forward()",
+    connection=ConnectionFacts(
+        state="new", protocol="1.1", local="127.0.0.1:40112", peer="127.0.0.1:26033", rtt_ns=41_000
+    ),
+    client_object=ClientFacts(
+        library="urllib3", made_at="/srv/stt/app.py:7", age_ns=60_000 * MS, calls_before=12
+    ),
+    derived=frozenset({"unexplained_ns", "error_phase", "redirect"}),
+)
+CALLS = (
+    NEW_CALL,
+    replace(
+        NEW_CALL,
+        span_id="00000000000000cd",
+        attempts=(),
+        called_at=None,
+        connection=ConnectionFacts(
+            state="reused", use=5, idle_ns=1_200 * MS, age_ns=60_000 * MS, retransmits=2
+        ),
+        inferred=frozenset({"connection.state"}),
+    ),
+    replace(
+        NEW_CALL,
+        span_id="00000000000000ce",
+        client="preprocessor",
+        server="tts",
+        path="/speak",
+        error="ProtocolError",
+        error_phase="receive",
+        attempts=(),
+        body=BodyFacts(
+            ended="broken off",
+            bytes=48_200,
+            chunks=40,
+            unit="chunks",
+            headers_ns=120 * MS,
+            first_chunk_ns=230 * MS,
+            gap_p50_ns=20 * MS,
+            gap_p95_ns=41 * MS,
+            largest_gap_ns=800 * MS,
+            stalls=2,
+            stalled_ns=1_300 * MS,
+            stalls_at=(StallFacts(1_006 * MS, 800 * MS), StallFacts(2_006 * MS, 500 * MS)),
+            held_ns=2_300_000,
+        ),
+    ),
+)
+
 STORY = Report(
     request_id="5961b2a5-7c1d-7000-8000-00000000000a",
     trace_id="5961b2a57c1d70008000000000000aaa",
@@ -113,6 +191,7 @@ STORY = Report(
     ),
     warnings=("the clock of tts was shifted by +3.1 ms to fit its caller",),
     timeline=_TIMELINE,
+    calls=CALLS,
 )
 
 QUIET = replace(
@@ -129,4 +208,5 @@ QUIET = replace(
     findings=(),
     warnings=(),
     timeline=_TIMELINE[:1],
+    calls=(),
 )

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import get_args
 
 from sample_reports import QUIET, STORY, TOTAL
 
+from analyzer.facts import Quality
+from analyzer.render import analyze_json
 from analyzer.render.analyze_json import to_json
 
 CONTRACT = {
@@ -21,6 +25,7 @@ CONTRACT = {
     "connection_overhead_ns": int,
     "findings": list,
     "warnings": list,
+    "calls": list,
 }
 OF_EACH = {
     "milestones": {"service", "name", "at_ns"},
@@ -28,10 +33,16 @@ OF_EACH = {
     "edges": {
         "client", "server", "calls", "new_connections", "reused", "unknown", "handoff_ns",
         "pool_wait_ns", "dns_ns", "connect_ns", "tls_ns", "send_ns", "wait_ns", "network_ns",
-        "receive_ns",
+        "receive_ns", "proxy_ns",
     },
     "critical_path": {"span_id", "service", "name", "start_ns", "ns"},
     "findings": {"rule", "title", "cost_ns", "share", "evidence", "where", "fix"},
+    "calls": {
+        "span_id", "client", "server", "start_ns", "ns", "on_path", "method", "path", "status",
+        "error", "error_phase", "resend", "redirect", "phases", "unexplained_ns", "gc_ns",
+        "dns_addresses", "dns_error", "attempts", "called_at", "connection", "client_object",
+        "body", "quality",
+    },
 }  # fmt: skip
 
 
@@ -58,10 +69,27 @@ def test_every_duration_is_an_integer():
         elif isinstance(value, list):
             for inner in value:
                 check(inner, name)
-        elif name.endswith("ns"):
+        elif name.endswith("ns") and value not in get_args(Quality):
             assert value is None or type(value) is int, name
 
     check(json.loads(to_json(STORY)))
+
+
+def test_every_field_of_a_call_is_in_the_contracts_text():
+    for call in json.loads(to_json(STORY))["calls"]:
+        parts = (call, call["connection"], call["client_object"], call["body"] or {})
+        for name in (name for part in parts for name in part):
+            assert re.search(rf"\b{name}\b", analyze_json.__doc__), name
+
+
+def test_a_calls_phases_and_the_unexplained_rest_sum_to_it_exactly():
+    for call in json.loads(to_json(STORY))["calls"]:
+        assert sum(phase["ns"] for phase in call["phases"]) + call["unexplained_ns"] == call["ns"]
+
+
+def test_every_call_says_how_its_fields_are_known():
+    for call in json.loads(to_json(STORY))["calls"]:
+        assert set(call["quality"].values()) <= set(get_args(Quality))
 
 
 def test_the_start_is_rfc_3339_in_utc_to_the_nanosecond():

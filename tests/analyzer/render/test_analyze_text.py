@@ -19,6 +19,20 @@ def printed(paper, report, width=80, short_id="0000000a"):
     return sheet
 
 
+def _evil_call(call):
+    names = ("client", "server", "method", "path", "error", "error_phase", "called_at")
+    return dataclasses.replace(
+        call,
+        **dict.fromkeys(names, EVIL),
+        dns_error=EVIL,
+        attempts=tuple(dataclasses.replace(at, address=EVIL, outcome=EVIL) for at in call.attempts),
+        connection=dataclasses.replace(
+            call.connection, state=EVIL, protocol=EVIL, tls=EVIL, peer=EVIL, proxy=EVIL
+        ),
+        client_object=dataclasses.replace(call.client_object, library=EVIL, made_at=EVIL),
+    )
+
+
 def evil(report):
     """Put a hostile name wherever a report holds text from outside."""
     finding = report.findings[0]
@@ -39,6 +53,7 @@ def evil(report):
             ),
         ),
         warnings=(EVIL,),
+        calls=tuple(_evil_call(call) for call in report.calls),
         timeline=tuple(dataclasses.replace(r, label=EVIL, note=EVIL) for r in report.timeline),
     )
 

@@ -129,6 +129,13 @@ def test_what_is_asked_often_has_a_column():
     assert (row["service_version"], row["label"], row["host"]) == ("1.2", "before", "a")
 
 
+def test_a_tunnel_through_a_proxy_counts_as_connecting():
+    both = {"tracekit.phase.connect": [0, 10], "tracekit.phase.proxy": [10, 30]}
+
+    assert to_row(span(attributes=both))["connect_ns"] == 30
+    assert to_row(span(attributes={"tracekit.phase.proxy": [10, 30]}))["connect_ns"] == 20
+
+
 @pytest.mark.parametrize("status", [None, "abc", 2**40, [200], True, math.nan])
 def test_a_status_that_is_none_leaves_its_column_empty(status):
     assert to_row(span(attributes={"http.response.status_code": status}))["http_status"] is None

@@ -1,0 +1,109 @@
+"""A streamed response that stood still (``stream-stalls``).
+
+A stall is a gap far longer than the stream's others (five medians and 100 ms), less what its reader
+took: the pieces were not there. The cost is what the request waited for in that time, on either
+side of the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from analyzer.body_facts import body_facts, stalls_of
+from analyzer.calls import Call
+from analyzer.facts import BodyFacts
+from analyzer.findings.request import Request
+from analyzer.findings.wording import count, first_place
+from analyzer.phases import Interval, overlap
+from analyzer.report import Finding
+from analyzer.span import Kind
+from analyzer.trace import Node
+from analyzer.units import duration
+from tracekit import attributes as a
+
+RULE = "stream-stalls"
+
+
+def find(request: Request) -> Iterable[Finding]:
+    """Yield one finding per service and server whose streams stalled."""
+    grouped: dict[tuple[str, str], list[Call]] = {}
+    for call in request.calls:
+        if stalls_of(call):
+            grouped.setdefault((call.client, call.peer), []).append(call)
+    for calls in grouped.values():
+        yield _finding(request, calls)
+
+
+def _finding(request: Request, calls: Sequence[Call]) -> Finding:
+    cuts = request.merged(request.below(call, stalls_of(call)) for call in calls)
+    cost = request.cost_of(cuts)
+    worst = max(calls, key=_stalled)
+    return Finding(
+        rule=RULE,
+        title=f"The stream from {worst.peer} stalls",
+        cost_ns=cost,
+        share=request.share(cost),
+        evidence=tuple(_evidence(worst, len(calls))),
+        where=first_place(calls),
+        fix=tuple(_fix(worst)),
+        saving_ns=request.saving_of(cuts),
+    )
+
+
+def _stalled(call: Call) -> int:
+    return sum(end - start for start, end in stalls_of(call))
+
+
+def _evidence(worst: Call, calls: int) -> Iterator[str]:
+    yield _in_all(worst)
+    yield _longest(worst)
+    if calls > 1:
+        yield f"{count(calls, 'stream')} of this request stalled; that was the worst."
+    lost = worst.number(a.TCP_RETRANSMITS)
+    if lost:
+        yield f"{count(lost, 'segment')} had to be sent again: the network lost packets."
+    yield "Sure: measured, less the time in which the reader did not ask."
+
+
+def _in_all(call: Call) -> str:
+    body = body_facts(call, call.node.start) or BodyFacts()
+    number = count(body.stalls or len(stalls_of(call)), "stall")
+    took = f"{number} took {duration(body.stalled_ns or _stalled(call))}"
+    if body.gap_p50_ns is None:
+        return f"{took}."
+    return f"{took} in a stream with a median gap of {duration(body.gap_p50_ns)}."
+
+
+def _longest(call: Call) -> str:
+    longest = max(stalls_of(call), key=lambda stall: stall.end - stall.start)
+    length, at = duration(longest.end - longest.start), duration(longest.start - call.node.start)
+    told = f"The longest, {length}, began {at} into the call"
+    meanwhile = _busiest(call, longest)
+    if meanwhile is None:
+        return f"{told}."
+    service, span = meanwhile
+    return f"{told}; {service} was in {span} meanwhile."
+
+
+def _busiest(call: Call, gap: Interval) -> tuple[str, str] | None:
+    """Return the service and name of the server's deepest span that fills most of *gap*."""
+
+    def within(node: Node) -> int:
+        return overlap((Interval(node.start, node.end),), (gap,))
+
+    busiest: tuple[str, str] | None = None
+    nodes: Sequence[Node] = call.servers
+    while nodes:
+        node = max(nodes, key=within)
+        if 2 * within(node) < gap.end - gap.start:
+            break
+        is_server = node.span.kind is Kind.SERVER
+        busiest = node.span.service, "its own code" if is_server else node.span.name
+        nodes = node.children
+    return busiest
+
+
+def _fix(call: Call) -> Iterator[str]:
+    yield f"see what {call.peer} does or waits for at that time"
+    yield "and whether a proxy between holds pieces back; for nginx, answer with"
+    yield "X-Accel-Buffering: no   # or proxy_buffering off; in its configuration"
