@@ -9,7 +9,8 @@ from typing import NamedTuple
 _KEPT = 4096
 _LONG_KEPT = 256
 _SHOWN = 16
-_STALL = 100_000_000
+LONG = 100_000_000
+"""Nanoseconds that a gap must take to be noticed by a reader: a stall is at least that long."""
 _MEDIANS = 5
 _dice = Random(0)  # its own: the host's random numbers stay as they would be
 
@@ -66,7 +67,7 @@ class Chunks:
         self.consumer += held
         if gap > self.largest:
             self.largest = gap
-        if gap - held > _STALL:
+        if gap - held > LONG:
             self._keep_long(last + held, gap - held)
         if len(self._gaps) < _KEPT:
             self._gaps.append(gap)

@@ -26,6 +26,8 @@ def attributes_of(record: ConnectionPhases, end: int) -> dict[str, AttributeValu
     _add_addresses(record, result)
     if record.is_new:
         _add_opening(record, result)
+    if record.call_site is not None or record.is_new:
+        _add_sites(record, result)
     _add_quality(record, result, phases)
     _add_body(record, result)
     return result
@@ -66,7 +68,6 @@ def _add_quality(
 def _add_opening(record: ConnectionPhases, result: dict[str, AttributeValue]) -> None:
     _add_lookups(record, result)
     _add_attempts(record, result)
-    _add_sites(record, result)
     result.update(record.tls or {})
     tls = record.marks.get("tls")
     if tls is not None and record.handshake is not None:

@@ -94,13 +94,24 @@ def test_both_ends_of_the_connection_are_told():
     assert (told[names.LOCAL_ADDRESS], told[names.LOCAL_PORT]) == ("10.0.0.2", 50_000)
 
 
-def test_sites_and_addresses_are_told_for_new_connections_only():
+def test_a_client_is_told_with_its_calls_place_or_for_a_new_connection():
+    record = ConnectionPhases("httpx", 0)
+    record.client_site = CallSite("app.py", 3, "forward")
+
+    record.state = "reused"
+    assert names.CLIENT_FILE not in attributes_of(record, 50)
+    record.call_site = CallSite("app.py", 9, "ask")
+    told = attributes_of(record, 50)
+    assert (told[names.CODE_LINE], told[names.CLIENT_LINE]) == (9, 3)
+
+
+def test_addresses_are_told_for_new_connections_only():
     record = ConnectionPhases("httpx", 0)
     record.call_site = record.client_site = CallSite("app.py", 3, "forward")
     record.attempts = [Attempt("::1", 12, 40, "timeout")]
 
     record.state = "reused"
-    assert not {names.CODE_FILE, names.CLIENT_FILE} & set(attributes_of(record, 50))
+    assert names.ATTEMPT_OUTCOMES not in attributes_of(record, 50)
     record.state = "new"
     told = attributes_of(record, 50)
     assert (told[names.CODE_FILE], told[names.CODE_LINE]) == ("app.py", 3)

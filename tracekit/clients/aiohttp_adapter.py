@@ -12,7 +12,7 @@ from opentelemetry.context import get_current
 from opentelemetry.trace import TracerProvider
 
 from tracekit.clients import aiohttp_asked as asked
-from tracekit.clients import aiohttp_exchange, connect_scope, sending, target
+from tracekit.clients import aiohttp_exchange, callsite, connect_scope, sending, target
 from tracekit.clients import body as bodies
 from tracekit.clients.aiohttp_asked import Asked
 from tracekit.clients.aiohttp_exchange import Exchange
@@ -27,6 +27,7 @@ from tracekit.lean_tracer import LeanTracer
 from tracekit.phases import ConnectionPhases
 
 _FOREIGN = ("opentelemetry.instrumentation.aiohttp_client",)
+_NOTICEABLE = 1_000_000
 _REQUEST_ID = "x-request-id"
 _Method = Callable[..., Awaitable[Any]]
 
@@ -131,6 +132,8 @@ class AiohttpAdapter:
         call, protocol = hop.call, connection.protocol
         record = call.record
         record.end("pool", now)
+        if now - record.start > _NOTICEABLE:
+            callsite.note(record)
         if record.is_new:
             _meet(self._connections.opened(protocol, now), protocol)
         used = call.connection = self._connections.use(protocol, record, now)

@@ -60,7 +60,7 @@ def _opening(record: ConnectionPhases) -> None:
     now = perf_counter_ns()
     record.state = "new"
     record.connecting = True
-    record.call_site = callsite.find()
+    callsite.note(record)
     record.end("pool", now)
     record.begin("connect", now)
 

@@ -13,6 +13,7 @@ from opentelemetry.util.types import AttributeValue
 
 from tracekit import attributes as names
 from tracekit import clock, garbage, propagation
+from tracekit.clients import callsite
 from tracekit.clients.observing import observer
 from tracekit.clients.registry import Connection
 from tracekit.lean_spans import LeanSpan, put
@@ -115,6 +116,7 @@ class Call:
         """Note what the call ended with; ``finish`` writes it."""
         cause = getattr(error, "reason", None)
         self.record.error = type(cause if isinstance(cause, Exception) else error).__qualname__
+        callsite.note(self.record)
 
     def publish(self, at: int) -> None:
         """Write what is known so far, for a span that may end at any moment."""

@@ -103,7 +103,7 @@ def _enter(connection: Any) -> Scope | None:
         record = ConnectionPhases(LIBRARY, perf_counter_ns())
     record.state = "new"
     record.connecting = True
-    record.call_site = callsite.find()
+    callsite.note(record)
     record.begin("connect", perf_counter_ns())
     return Scope(record, connect_scope.current.set(record))
 

@@ -15,6 +15,7 @@ from tracekit.clients.observing import observer
 from tracekit.clients.registry import Connections
 from tracekit.phases import ConnectionPhases
 
+_NOTICEABLE = 1_000_000
 Trace = Callable[[str, dict[str, Any]], Any]
 
 
@@ -58,8 +59,7 @@ class Events:
     def _opening(self, now: int, _info: dict[str, Any]) -> None:
         record = self._record
         record.end("pool", now)
-        if not record.is_new:
-            record.call_site = callsite.find()
+        callsite.note(record)
         record.state = "new"
         record.connecting = True
         record.begin("connect", now)
@@ -108,8 +108,11 @@ class Events:
             self._is_tunnelling = True
             self._asking(now, info)
             return
-        self._record.end("pool", now)
-        self._record.begin("send", now)
+        record = self._record
+        record.end("pool", now)
+        if now - record.start > _NOTICEABLE:
+            callsite.note(record)
+        record.begin("send", now)
 
     def _sent(self, now: int, _info: dict[str, Any]) -> None:
         if not self._is_tunnelling:

@@ -35,6 +35,8 @@ class Sending:
             self.client.serve(record, record.start)
         if self.status in _REDIRECTS:
             self.redirects += 1
+        if self.sent:
+            callsite.note(record)
         record.resends, record.redirects = self.sent, self.redirects
         self.sent += 1
 
@@ -42,6 +44,8 @@ class Sending:
         """Note that the call that is going on has its answer, or has none."""
         call, self.call = self.call, None
         self.status = None if call is None else call.record.status
+        if call is not None and self.status in _REDIRECTS:
+            callsite.note(call.record)
 
 
 _REDIRECTS = (301, 302, 303, 307, 308)

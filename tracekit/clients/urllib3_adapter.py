@@ -12,7 +12,7 @@ from opentelemetry.context import get_current
 from opentelemetry.trace import TracerProvider
 
 from tracekit.clients import body as bodies
-from tracekit.clients import connect_scope, sending, target
+from tracekit.clients import callsite, connect_scope, sending, target
 from tracekit.clients.body import Body
 from tracekit.clients.call import SCOPE, Call
 from tracekit.clients.headers import clashes, injected
@@ -154,6 +154,7 @@ class Urllib3Adapter:
             record.resends = max(record.resends, len(history))
             elsewhere = sum(one.redirect_location is not None for one in history)
             record.redirects = max(record.redirects, elsewhere)
+            callsite.note(record)
         # Last, when nothing can fail any more: whatever is set here must be given back.
         token = sending.current.set(around) if outer is None else None
         return Hop(headers, call, connect_scope.current.set(record), token)

@@ -109,7 +109,7 @@ def is_hooked(connection_class: Any) -> bool:
 def _opening(record: ConnectionPhases) -> None:
     record.state = "new"
     record.connecting = True
-    record.call_site = callsite.find()
+    callsite.note(record)
     record.begin("connect", perf_counter_ns())
 
 

@@ -6,9 +6,11 @@ import queue
 from time import perf_counter_ns
 from typing import Any
 
-from tracekit.clients import sending
+from tracekit.clients import callsite, sending
 from tracekit.clients.observing import observer
 from tracekit.phases import ConnectionPhases
+
+_NOTICEABLE = 1_000_000
 
 
 class TimedQueue(queue.LifoQueue[Any]):
@@ -45,8 +47,11 @@ def _record(queue: TimedQueue) -> ConnectionPhases | None:
 def _waited(queue: TimedQueue, start: int) -> None:
     record = _record(queue)
     if record is not None:
+        now = perf_counter_ns()
         record.begin("pool", start)
-        record.end("pool", perf_counter_ns())
+        record.end("pool", now)
+        if now - start > _NOTICEABLE:
+            callsite.note(record)
 
 
 @observer("urllib3.pool")

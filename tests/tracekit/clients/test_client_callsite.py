@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import sys
 import types
 
@@ -80,3 +81,36 @@ def test_an_sdk_that_carries_the_call_is_passed_over_where_all_code_is_installed
     thread.join()
 
     assert found[0].file.endswith("/shop/code.py")
+
+
+def library_coroutine(found):
+    """Return a coroutine like a client's: no frame of the user's is below it once it is a task."""
+    body = "async def call(find, found):\n    found.append(find())"
+    return installed("httpx", body)(callsite.find, found)
+
+
+def test_a_task_of_a_librarys_coroutine_has_no_place_rather_than_a_wrong_one():
+    found = []
+
+    async def main():
+        await asyncio.gather(library_coroutine(found), library_coroutine(found))
+
+    asyncio.run(main())
+    assert found == [None, None]
+
+
+def test_an_awaited_coroutine_has_its_callers_line():
+    found = []
+
+    async def main():
+        await library_coroutine(found)
+
+    asyncio.run(main())
+    assert found[0].function.endswith("main")
+
+
+def test_a_coroutine_that_the_loop_is_run_for_has_the_line_that_runs_it():
+    found = []
+    asyncio.run(library_coroutine(found))
+
+    assert found[0].file == __file__

@@ -75,3 +75,29 @@ def test_a_refused_connection_fails_in_connect(caller, spans):
     assert call[names.phase("wait")] is None
     assert call.span.status.is_ok is False
     assert call[names.ERROR_TYPE]
+
+
+def test_redirects_and_failures_say_where_the_call_was_made(caller, server, spans):
+    caller.get(server.url("/"))  # a connection that they find open
+    caller.get(server.url("/redirect"))
+    with pytest.raises(caller.errors):
+        caller.get(server.url("/reset"))
+
+    _, moved, followed, *failed = calls(spans)
+    assert moved[names.HTTP_STATUS] == 302
+    assert failed
+    hops = [] if caller.name == "http.client" else [followed]  # there they are two calls
+    for call in [*hops, *failed]:
+        assert call[names.CODE_FILE].endswith(("caller.py", "callers.py"))
+
+
+def test_a_stalled_stream_says_where_it_was_read(caller, server, spans):
+    if "httpx" not in caller.library:
+        pytest.skip("read as one piece, or in the event loop")
+    server.delay = 0.15
+    caller.get(server.url("/"))
+    caller.get(server.url("/chunked"))
+
+    stalled = calls(spans)[1]
+    assert stalled.of_body(names.BODY_LARGEST_GAP) > 140_000_000
+    assert stalled[names.CODE_FILE].endswith(("caller.py", "callers.py"))
