@@ -11,6 +11,7 @@ import pytest
 from processes import CHECKOUT, clean_environment
 
 from analyzer.cli import build_parser
+from tracekit.clients.libraries import LIBRARIES
 
 README = (CHECKOUT / "README.md").read_text()
 CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -61,3 +62,12 @@ def test_the_python_examples_of_the_readme_run(code, tmp_path):
     )
 
     assert result.returncode == 0, result.stderr
+
+
+def test_the_readme_names_every_library_and_its_versions():
+    text = " ".join(README.split())
+    for library in LIBRARIES:
+        if library.since:
+            assert f"`{library.name}` {library.range}" in text
+        else:
+            assert f"`{library.name}`" in text

@@ -135,11 +135,12 @@ def carried(span: Span, context: Context) -> dict[str, str]:
     if type(textmap) is not _WithRequestId or not textmap.is_w3c_alone(context):
         textmap.inject(carrier, set_span_in_context(span, context))
         return carrier
-    own = span.get_span_context()
-    if own.is_valid:
-        carrier["traceparent"] = f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
-        if own.trace_state:
-            carrier["tracestate"] = own.trace_state.to_header()
+    # A tuple: each of its properties would be a call.
+    trace_id, span_id, _is_remote, flags, state, is_valid = span.get_span_context()
+    if is_valid:
+        carrier["traceparent"] = f"00-{trace_id:032x}-{span_id:016x}-{flags:02x}"
+        if state:
+            carrier["tracestate"] = state.to_header()
     request = request_in(context)
     if request is not None:
         carrier[HEADER] = request.request_id

@@ -142,7 +142,6 @@ class AiohttpAdapter:
         if used.sock is None:
             _meet(used, protocol)
             record.peer, record.local = used.peer, used.local
-        used.probe(used.sock, record)
         record.begin("send", perf_counter_ns())
         Exchange(call, hop.asked, protocol)
 

@@ -60,6 +60,9 @@ class Exchange:
         at, record = self.reading or perf_counter_ns(), self.call.record
         record.end("send", at)
         record.end("wait", at)
+        used = self.call.connection
+        if used is not None:
+            used.probe(used.sock, record)
         record.status = message.code
         record.protocol = "1.0" if message.version.minor == 0 else "1.1"
         if self.asked is not None:

@@ -155,13 +155,10 @@ class Call:
         put(self.span, attributes_of(self.record, at))
 
     def _round_off(self) -> None:
-        self._note_status()
-        self.record.collecting = garbage.collected() - self.collected
-
-    def _note_status(self) -> None:
-        status = self.record.status
-        if self.record.error is None and status is not None and status >= _FIRST_ERROR_STATUS:
-            self.record.error = str(status)
+        record = self.record
+        record.collecting = garbage.collected() - self.collected
+        if record.error is None and (record.status or 0) >= _FIRST_ERROR_STATUS:
+            record.error = str(record.status)
 
     def _add_late_body(self, at: int) -> None:
         mark = self.record.marks.get("receive")

@@ -9,8 +9,11 @@ _REQUEST_ID = "x-request-id"
 
 def clashes(headers: Any, carrier: dict[str, str]) -> bool:
     """Tell whether the caller's *headers* name one of the *carrier*'s, in any spelling."""
-    names = {_text(name).lower() for name in headers}
-    return any(name.lower() in names for name in carrier)
+    names = [name.lower() for name in carrier]
+    for given in headers:  # noqa: SIM110  # a generator takes half as long again
+        if _text(given).lower() in names:
+            return True
+    return False
 
 
 def injected(headers: Any, carrier: dict[str, str]) -> Any:
@@ -33,4 +36,6 @@ def injected(headers: Any, carrier: dict[str, str]) -> Any:
 
 
 def _text(name: Any) -> str:
+    if type(name) is str:
+        return name
     return name.decode("latin-1") if isinstance(name, bytes) else str(name)

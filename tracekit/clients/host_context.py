@@ -9,7 +9,6 @@ from opentelemetry.context import (
     _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
     _SUPPRESS_INSTRUMENTATION_KEY,
     Context,
-    get_value,
 )
 from opentelemetry.trace import Span, SpanKind
 
@@ -21,12 +20,12 @@ def is_suppressed(context: Context) -> bool:
 
     The same as OpenTelemetry's ``is_instrumentation_enabled``, with one look at the context.
     """
-    return bool(get_value(_SUPPRESS_INSTRUMENTATION_KEY, context) or get_value(_PLAIN_KEY, context))
+    return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get(_PLAIN_KEY))
 
 
 def is_http_suppressed(context: Context) -> bool:
     """Tell whether *context* wants no HTTP spans, because a library above makes them."""
-    return bool(get_value(_SUPPRESS_HTTP_INSTRUMENTATION_KEY, context))
+    return bool(context.get(_SUPPRESS_HTTP_INSTRUMENTATION_KEY))
 
 
 def foreign_client_span(scopes: tuple[str, ...], context: Context | None = None) -> Span | None:

@@ -21,7 +21,7 @@ from tracekit.clients.observing import observer, restore
 from tracekit.clients.patching import Patches
 from tracekit.clients.registry import Clients
 from tracekit.clients.urllib3_body import BodyHooks
-from tracekit.clients.urllib3_connection import ConnectionHooks, is_hooked
+from tracekit.clients.urllib3_connection import ConnectionHooks
 from tracekit.clients.urllib3_pool import TimedQueue
 from tracekit.lean_tracer import LeanTracer
 from tracekit.phases import ConnectionPhases
@@ -46,7 +46,8 @@ class Urllib3Adapter:
         self._installed = False
         self._clients = Clients()
         self._patches = Patches()
-        self._parts = (ConnectionHooks(), BodyHooks())
+        self._connecting = ConnectionHooks()
+        self._parts = (self._connecting, BodyHooks())
 
     def install(self) -> None:
         """Put hooks on pools, connections and responses."""
@@ -132,7 +133,7 @@ class Urllib3Adapter:
         carrier = call.carried()
         if not call.span.is_recording():
             return Hop(injected(given, carrier))
-        if is_hooked(pool.ConnectionCls) and not clashes(given, carrier):
+        if self._connecting.are_on(pool.ConnectionCls) and not clashes(given, carrier):
             call.carrier = carrier  # the connection writes them: a copy of all the headers is dear
             return self._enter(pool, call, headers, retries)
         return self._enter(pool, call, injected(given, carrier), retries)

@@ -26,6 +26,7 @@ class ConnectionHooks:
     def __init__(self) -> None:
         self._patches = Patches()
         self._connections = Connections()
+        self._hooked: Any = None
 
     def install(self) -> None:
         """Put hooks on connect, on the beginning of a request and on the response's headers."""
@@ -37,12 +38,17 @@ class ConnectionHooks:
         if tunnels.METHOD in vars(HTTPConnection):
             self._patches.wrap(HTTPConnection, tunnels.METHOD, tunnels.tunnelling)
         self._patches.wrap(HTTPConnection, "putrequest", self._putrequest)
+        self._hooked = HTTPConnection.putrequest
         # urllib3's own getresponse also reads a preloaded body; this one stops at the headers.
         self._patches.wrap(http.client.HTTPConnection, "getresponse", _getresponse)
 
     def uninstall(self) -> None:
         """Put the originals back."""
         self._patches.restore()
+
+    def are_on(self, connection_class: Any) -> bool:
+        """Tell whether connections of this class begin a request where headers can be added."""
+        return getattr(connection_class, "putrequest", None) is self._hooked
 
     def _connect(self, original: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(original)
@@ -95,14 +101,6 @@ class ConnectionHooks:
         around = sending.current.get()
         if around is not None and around.call is not None:
             around.call.connection = self._connections.use(connection.sock, record, now)
-
-
-def is_hooked(connection_class: Any) -> bool:
-    """Tell whether connections of this class begin a request where we can add headers to it."""
-    from urllib3.connection import HTTPConnection
-
-    method: Any = getattr(connection_class, "putrequest", None)
-    return method is not None and method is HTTPConnection.putrequest
 
 
 @observer("urllib3.opening")
