@@ -240,7 +240,8 @@ def test_the_new_connection_names_the_line_of_the_call_and_of_the_client(sdk, sp
     call = only_call(spans)
     assert call[names.CODE_FILE] == call[names.CLIENT_FILE] == __file__
     assert call[names.CODE_FUNCTION].endswith("ask")
-    assert call[names.CLIENT_FUNCTION] == f"{type(client).__name__}.__init__"
+    # Before Python 3.11 a function's qualified name is not on its code.
+    assert call[names.CLIENT_FUNCTION] in (f"{type(client).__name__}.__init__", "__init__")
 
 
 def test_retries_of_the_sdk_are_calls_of_their_own(spans):

@@ -98,7 +98,7 @@ def read(provider):
 
 @pytest.fixture
 def quick(server):
-    server.delay = 0.0
+    server.delay = 0.002  # enough for a body's pieces to arrive apart
     return server
 
 
