@@ -164,7 +164,8 @@ def _inject(headers: Any, carrier: dict[str, str]) -> None:
 
 
 def _meet(connection: Connection, protocol: Any) -> None:
-    connection.sock = protocol.transport.get_extra_info("socket")
+    transport = protocol.transport
+    connection.sock = None if transport is None else transport.get_extra_info("socket")
     if connection.sock is not None:
         connection.meet(connection.sock)
 

@@ -34,6 +34,7 @@ class Exchange:
         "payload",
         "protocol",
         "reading",
+        "resumed",
         "seen",
     )
 
@@ -43,6 +44,7 @@ class Exchange:
         self.protocol = protocol
         self.body: Body | None = None
         self.payload: Any = None
+        self.resumed: int | None = None
         self.reading = 0
         """When the read that is being parsed began; 0 between reads."""
         self.ended = False
@@ -98,7 +100,9 @@ class Exchange:
             return
         total = self.payload.total_bytes
         if total > self.seen:
-            self.body.chunk(total - self.seen)
+            # What the reader left lying stopped the reading: it was let on when the reader took it.
+            self.body.chunk(total - self.seen, self.resumed)
+            self.resumed = None
             self.seen = total
         if self.ended:
             self._complete()
@@ -167,6 +171,7 @@ def leave_unwritten(call: Call, at: int) -> None:
     call.done = True
     if call.connection is not None:
         call.connection.last_used = at
+        call.connection.busy -= 1
 
 
 @observer("aiohttp.failed")

@@ -38,6 +38,7 @@ class WireHooks:
         # While a response is streamed no signal of aiohttp's fires: these see all that comes.
         self._patches.wrap(ResponseHandler, "data_received", _data_received)
         self._patches.wrap(ResponseHandler, "feed_data", _feed_data)
+        self._patches.wrap(ResponseHandler, "resume_reading", _resume_reading)
         self._patches.wrap(ResponseHandler, "connection_lost", _connection_lost)
 
     def uninstall(self) -> None:
@@ -140,3 +141,14 @@ def _connection_lost(original: Callable[..., None]) -> Callable[..., None]:
             exchange.lost()
 
     return connection_lost
+
+
+def _resume_reading(original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def resume_reading(protocol: Any, *args: Any, **kwargs: Any) -> None:
+        exchange = aiohttp_exchange.of(protocol)
+        if exchange is not None and protocol._reading_paused:
+            exchange.resumed = perf_counter_ns()
+        original(protocol, *args, **kwargs)
+
+    return resume_reading

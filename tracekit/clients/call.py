@@ -132,6 +132,7 @@ class Call:
         self.record.close(at)
         if self.connection is not None:
             self.connection.last_used = at
+            self.connection.busy -= 1
         if self.owned:
             self._end(at)
         elif self.span.is_recording():

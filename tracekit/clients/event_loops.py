@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from asyncio import selector_events
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from time import perf_counter_ns
 from typing import Any
 
@@ -65,34 +65,38 @@ def _scope() -> ConnectionPhases | None:
 
 def _getaddrinfo(original: _Method) -> _Method:
     @functools.wraps(original)
-    def getaddrinfo(loop: Any, host: Any, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+    async def getaddrinfo(loop: Any, host: Any, *args: Any, **kwargs: Any) -> Any:
         record = _scope()
-        looking = original(loop, host, *args, **kwargs)
-        return looking if record is None else _look_up(record, host, looking)
+        if record is None:
+            return await original(loop, host, *args, **kwargs)
+        start = perf_counter_ns()
+        try:
+            found = await original(loop, host, *args, **kwargs)
+        except BaseException as error:
+            _looked_up(record, host, start, error=error)
+            raise
+        _looked_up(record, host, start, found)
+        return found
 
     return getaddrinfo
 
 
-async def _look_up(record: ConnectionPhases, host: Any, looking: Coroutine[Any, Any, Any]) -> Any:
-    start = perf_counter_ns()
-    try:
-        found = await looking
-    except BaseException as error:
-        if record.connecting:
-            looked_up(record, host, start, error=error)
-        raise
+def _looked_up(
+    record: ConnectionPhases,
+    host: Any,
+    start: int,
+    found: Iterable[Any] = (),
+    error: BaseException | None = None,
+) -> None:
     # aiohttp lets a look-up go on for others when the call that began it has been cancelled.
     if record.connecting:
-        looked_up(record, host, start, found)
-    return found
+        looked_up(record, host, start, found, error)
 
 
 def _sock_connect(original: _Method) -> _Method:
     @functools.wraps(original)
-    def sock_connect(loop: Any, sock: Any, address: Any) -> Coroutine[Any, Any, Any]:
-        record = _scope()
-        connecting = original(loop, sock, address)
-        return connecting if record is None else _try(record, address, connecting)
+    async def sock_connect(loop: Any, sock: Any, address: Any) -> Any:
+        return await _try(address, original(loop, sock, address))
 
     return sock_connect
 
@@ -100,19 +104,19 @@ def _sock_connect(original: _Method) -> _Method:
 def _create_connection(original: _Method) -> _Method:
     # uvloop connects below Python; its callers give it one address at a time.
     @functools.wraps(original)
-    def create_connection(
+    async def create_connection(
         loop: Any, protocol_factory: Any, host: Any = None, port: Any = None, **kwargs: Any
-    ) -> Coroutine[Any, Any, Any]:
-        record = _scope()
+    ) -> Any:
         connecting = original(loop, protocol_factory, host, port, **kwargs)
-        if record is None or host is None:
-            return connecting
-        return _try(record, (host, port), connecting)
+        return await (connecting if host is None else _try((host, port), connecting))
 
     return create_connection
 
 
-async def _try(record: ConnectionPhases, address: Any, connecting: Coroutine[Any, Any, Any]) -> Any:
+async def _try(address: Any, connecting: Coroutine[Any, Any, Any]) -> Any:
+    record = _scope()
+    if record is None:
+        return await connecting
     start = perf_counter_ns()
     try:
         result = await connecting

@@ -33,8 +33,7 @@ _FOREIGN = ("opentelemetry.instrumentation.httpx",)
 class Hop(NamedTuple):
     """One request being made, and what the host gets back afterwards."""
 
-    headers: Any
-    extensions: Any
+    request: Any
     call: Call | None = None
     scope: Token[ConnectionPhases | None] | None = None
 
@@ -62,8 +61,10 @@ class HttpxAdapter:
         made = sending.making(self._clients)
         for transport in (library.HTTPTransport, library.AsyncHTTPTransport):
             self._patches.wrap(transport, "__init__", made)
-        self._patches.wrap(library.Client, "send", sending.sending(self._clients))
-        self._patches.wrap(library.AsyncClient, "send", sending.sending_async(self._clients))
+        self._patches.wrap(library.Client, "send", sending.sending(self._clients, nests=False))
+        self._patches.wrap(
+            library.AsyncClient, "send", sending.sending_async(self._clients, nests=False)
+        )
         self._patches.wrap(library.HTTPTransport, "handle_request", self._sync)
         self._patches.wrap(library.AsyncHTTPTransport, "handle_async_request", self._async)
         _warm_up()
@@ -81,12 +82,12 @@ class HttpxAdapter:
             if hop is None:
                 return original(transport, request)
             try:
-                response = original(transport, request)
+                response = original(transport, hop.request)
             except BaseException as error:
-                _leave(hop, request)
+                _leave(hop)
                 _failed(hop, error)
                 raise
-            _leave(hop, request)
+            _leave(hop)
             self._responded(hop, response, self._stream)
             return response
 
@@ -99,12 +100,12 @@ class HttpxAdapter:
             if hop is None:
                 return await original(transport, request)
             try:
-                response = await original(transport, request)
+                response = await original(transport, hop.request)
             except BaseException as error:
-                _leave(hop, request)
+                _leave(hop)
                 _failed(hop, error)
                 raise
-            _leave(hop, request)
+            _leave(hop)
             self._responded(hop, response, self._async_stream)
             return response
 
@@ -119,7 +120,7 @@ class HttpxAdapter:
         if foreign is None and is_http_suppressed(context):
             return None
         bodies.reap()
-        url, given = request.url, request.headers
+        url, request = request.url, _twin(request)
         path = url.raw_path.decode("ascii")
         described = target.describe(request.method, url.scheme, url.host, url.port, path)
         if foreign is not None:  # it carries the headers already
@@ -127,14 +128,12 @@ class HttpxAdapter:
         else:
             name = target.span_name(request.method)
             call = Call.start(self._tracer, self.library, name, described, context)
-            request.headers = _with(given, call.carried())
+            request.headers = _with(request.headers, call.carried())
             if not call.span.is_recording():
-                return Hop(given, request.extensions)
-        return self._enter(call, transport, request, given, trace)
+                return Hop(request)
+        return self._enter(call, transport, request, trace)
 
-    def _enter(
-        self, call: Call, transport: Any, request: Any, headers: Any, trace: Callable[..., Any]
-    ) -> Hop:
+    def _enter(self, call: Call, transport: Any, request: Any, trace: Callable[..., Any]) -> Hop:
         record = call.record
         around = sending.current.get() or sending.Sending(transport, None)
         # Transports are what users pool by; a Client makes its own.
@@ -147,7 +146,7 @@ class HttpxAdapter:
         extensions = request.extensions
         # A copy for this hop alone: redirects and the user's own code see what they gave.
         request.extensions = {**extensions, "trace": trace(events, extensions.get("trace"))}
-        return Hop(headers, extensions, call, connect_scope.current.set(record))
+        return Hop(request, call, connect_scope.current.set(record))
 
     @observer("httpx.responded")
     def _responded(self, hop: Hop, response: Any, stream: type[Any]) -> None:
@@ -158,13 +157,20 @@ class HttpxAdapter:
         record = call.record
         record.status = response.status_code
         _is_over(call)
-        record.protocol = response.extensions["http_version"].decode("ascii")[5:]
         record.response_headers = response.headers
-        self._identify(call, response.extensions["network_stream"], now)
+        self._named(call, response.extensions, now)
         record.begin("receive", now)
         if not call.owned:  # OpenTelemetry ends its span at the headers
             call.publish(now)
         response.stream = stream(response.stream, Body(call))
+
+    @observer("httpx.named")
+    def _named(self, call: Call, extensions: Any, now: int) -> None:
+        version, stream = extensions.get("http_version"), extensions.get("network_stream")
+        if version is not None:
+            call.record.protocol = version.decode("ascii")[5:]
+        if stream is not None:
+            self._identify(call, stream, now)
 
     def _identify(self, call: Call, stream: Any, now: int) -> None:
         record = call.record
@@ -180,8 +186,14 @@ class Httpx2Adapter(HttpxAdapter):
     library = "httpx2"
 
 
-def _leave(hop: Hop, request: Any) -> None:
-    request.headers, request.extensions = hop.headers, hop.extensions
+def _twin(request: Any) -> Any:
+    # For this hop alone: the host may be sending the very same request a second time meanwhile.
+    twin = object.__new__(type(request))
+    vars(twin).update(vars(request))
+    return twin
+
+
+def _leave(hop: Hop) -> None:
     restore(connect_scope.current, hop.scope)
 
 

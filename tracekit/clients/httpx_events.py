@@ -149,7 +149,8 @@ def _handlers() -> dict[str, Handler]:
     }
     found = {f"socks.setup_socks5_connection.{when}": handle for when, handle in asking.items()}
     for way in ("connect_tcp", "connect_unix_socket"):
-        found.update({f"connection.{way}.{when}": handle for when, handle in opening.items()})
+        for part in ("connection", "socks"):
+            found.update({f"{part}.{way}.{when}": handle for when, handle in opening.items()})
     for part in ("connection", "proxy", "socks"):
         found.update({f"{part}.start_tls.{when}": handle for when, handle in securing.items()})
     for protocol in ("http11", "http2"):

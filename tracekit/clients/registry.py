@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,7 +19,17 @@ _numbers = itertools.count(1)
 class Connection:
     """One connection; *opened* is None when it is older than tracekit's hooks."""
 
-    __slots__ = ("id", "last_used", "local", "opened", "peer", "retransmits", "sock", "uses")
+    __slots__ = (
+        "busy",
+        "id",
+        "last_used",
+        "local",
+        "opened",
+        "peer",
+        "retransmits",
+        "sock",
+        "uses",
+    )
 
     def __init__(self, opened: int | None) -> None:
         # The process id keeps ids apart after a fork.
@@ -31,6 +42,8 @@ class Connection:
         self.sock: Any = None
         """The socket itself, where the adapter's key is something that holds it."""
         self.uses = 0
+        self.busy = 0
+        """How many calls are on it now: HTTP/2 carries several, and none of them finds it idle."""
 
     def meet(self, sock: Any) -> None:
         """Note both ends of *sock*, the first time; a Unix socket's are no addresses."""
@@ -78,6 +91,7 @@ class Connections:
         connection.uses += 1
         if not record.is_new:
             _describe_reuse(connection, record, at)
+        connection.busy += 1
         record.connection_id = connection.id
         record.peer, record.local = connection.peer or record.peer, connection.local
         record.connection_use = connection.uses if connection.opened is not None else None
@@ -87,11 +101,13 @@ class Connections:
 def _describe_reuse(connection: Connection, record: ConnectionPhases, at: int) -> None:
     opened = connection.opened
     # HTTP/2: the call waited for a connection that another one was still opening.
-    joined = opened is not None and opened > record.start
+    joined = opened is not None and opened > record.start and record.protocol == "2"
     record.state = "joined" if joined else "reused"
+    if joined:
+        record.inferred = ("state",)
     if opened is not None:
         record.connection_age = max(0, at - opened)
-    if connection.last_used is not None:
+    if connection.last_used is not None and not connection.busy:
         record.connection_idle = max(0, at - connection.last_used)
 
 
@@ -126,7 +142,8 @@ class Clients:
 
     def made(self, client: Any, at: int, setup: int, site: CallSite | None) -> None:
         """Remember a client that has just been made, which took *setup* nanoseconds."""
-        self._known[client] = Client(at, setup, site)
+        with suppress(TypeError):  # a client of the host's own that cannot be a key
+            self._known[client] = Client(at, setup, site)
 
     def belongs(self, part: Any, client: Any) -> None:
         """Let *part*, a pool of *client*'s, count as the client itself."""
@@ -136,4 +153,7 @@ class Clients:
 
     def get(self, client: Any) -> Client | None:
         """Return what is known about *client*."""
-        return self._known.get(client)
+        try:
+            return self._known.get(client)
+        except TypeError:  # a transport of the host's own that cannot be a key
+            return None

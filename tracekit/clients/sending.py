@@ -74,13 +74,18 @@ def note(clients: Clients, client: Any, start: int) -> None:
     clients.made(client, now, now - start, callsite.find())
 
 
-def sending(clients: Clients) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Wrap the method by which a client sends, so that all it leads to counts as one call."""
+def sending(
+    clients: Clients, *, nests: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Wrap the method by which a client sends, so that all it leads to counts as one call.
+
+    Of a client whose method calls itself for that (it *nests*), the outermost one counts.
+    """
 
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def send(owner: Any, *args: Any, **kwargs: Any) -> Any:
-            token = enter(clients, owner)
+            token = enter(clients, owner, nests=nests)
             try:
                 return original(owner, *args, **kwargs)
             finally:
@@ -93,13 +98,15 @@ def sending(clients: Clients) -> Callable[[Callable[..., Any]], Callable[..., An
 
 def sending_async(
     clients: Clients,
+    *,
+    nests: bool = True,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]:
     """Do the same for a coroutine."""
 
     def make(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         @functools.wraps(original)
         async def send(owner: Any, *args: Any, **kwargs: Any) -> Any:
-            token = enter(clients, owner)
+            token = enter(clients, owner, nests=nests)
             try:
                 return await original(owner, *args, **kwargs)
             finally:
@@ -111,12 +118,12 @@ def sending_async(
 
 
 @observer("clients.sending")
-def enter(clients: Clients, owner: Any) -> Token[Sending | None] | None:
+def enter(clients: Clients, owner: Any, *, nests: bool = True) -> Token[Sending | None] | None:
     """Let all that *owner* sends until the token is reset count as one call.
 
     None if that is so already, because it sends on behalf of itself.
     """
     outer = current.get()
-    if outer is not None and outer.owner is owner:
+    if nests and outer is not None and outer.owner is owner:
         return None
     return current.set(Sending(owner, clients.get(owner)))
