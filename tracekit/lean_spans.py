@@ -8,12 +8,15 @@ the exporter's thread and not the host's request.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
+from itertools import islice
 from time import time_ns
 from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.trace import Span, SpanContext, Status, StatusCode
 from opentelemetry.util.types import Attributes, AttributeValue
 
@@ -22,25 +25,58 @@ _UNSET = Status(StatusCode.UNSET)
 _PLAIN = (str, bool, int, float)
 
 
-class LeanSpan(ReadableSpan, Span):
-    """A span of one task, which is its own read-only view once it has ended."""
+class LeanSpan(SdkSpan):
+    """A span of one task, which is its own read-only view once it has ended.
 
+    It is one of the SDK's to whoever asks what it is, and so to processors that look inside: after
+    the end they find the SDK's kind of mapping.
+    """
+
+    __init__ = ReadableSpan.__init__
     _processor: SpanProcessor
-    _values: Values
+    _values: Values | BoundedAttributes
     _later: Callable[[], Mapping[str, AttributeValue]] | None = None
 
     @property
-    def _attributes(self) -> Values:
+    def _attributes(self) -> Values | BoundedAttributes:
         # The place where every exporter of the SDK looks, public property and ``to_json`` alike.
-        later = self._later
-        if later is not None:
-            self._values.update(later())
+        values, later = self._values, self._later
+        if later is not None and isinstance(values, dict):
+            values.update(later())
             self._later = None
-        return self._values
+        if self._end_time is not None and isinstance(values, dict) and _IS_BOUNDED_KNOWN:
+            held = BoundedAttributes()
+            held._dict, held._immutable = values, True
+            values = self._values = held
+        return values
 
     @_attributes.setter
-    def _attributes(self, values: Values) -> None:
+    def _attributes(self, values: Values | BoundedAttributes) -> None:
         self._values = values
+        self._later = None
+
+    def __copy__(self) -> ReadableSpan:
+        return self._with(self._attributes)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ReadableSpan:
+        return self._with(copy.deepcopy(self._attributes, memo))
+
+    def _with(self, attributes: Any) -> ReadableSpan:
+        return ReadableSpan(
+            self._name,
+            self._context,
+            self._parent,
+            self._resource,
+            attributes,
+            self._events,
+            self._links,
+            self._kind,
+            None,
+            self._status,
+            self._start_time,
+            self._end_time,
+            self._instrumentation_scope,
+        )
 
     def get_span_context(self) -> SpanContext:
         return self._context  # type: ignore[return-value]  # None only in spans read from a file
@@ -50,7 +86,7 @@ class LeanSpan(ReadableSpan, Span):
 
     def put(self, values: Mapping[str, AttributeValue]) -> None:
         """Set attributes that are clean: strings, numbers, booleans, and tuples of those."""
-        if self._end_time is None:
+        if self._end_time is None and isinstance(self._values, dict):
             self._values.update(values)
 
     def put_later(self, values: Callable[[], Mapping[str, AttributeValue]]) -> None:
@@ -103,6 +139,9 @@ class LeanSpan(ReadableSpan, Span):
     def end(self, end_time: int | None = None) -> None:
         if self._end_time is None:
             self._end_time = time_ns() if end_time is None else end_time
+            ending = getattr(self._processor, "_on_ending", None)
+            if ending is not None:  # the SDK's newest, and not public yet
+                ending(self)
             self._processor.on_end(self)
 
 
@@ -112,22 +151,19 @@ def put(span: Span, values: Mapping[str, AttributeValue]) -> None:
     The SDK's own spans would check every value and element, some 10 µs for a call's attributes:
     they go straight into its mapping, unless a limit could touch them.
     """
-    if type(span) is LeanSpan:
+    if isinstance(span, LeanSpan):
         span.put(values)
         return
     held = getattr(span, "_attributes", None)
-    if not _IS_BOUNDED_KNOWN or type(held) is not BoundedAttributes or not _has_room(held, values):
+    if not _IS_BOUNDED_KNOWN or type(held) is not BoundedAttributes or held.max_value_len:
         span.set_attributes(values)
         return
     with held._lock:
         if not held._immutable:  # the span has not ended
-            held._dict.update(values)
-
-
-def _has_room(held: BoundedAttributes, values: Mapping[str, AttributeValue]) -> bool:
-    if held.max_value_len is not None:
-        return False
-    return held.maxlen is None or len(held._dict) + len(values) <= held.maxlen
+            # The SDK would drop what is there already, what was called first of all.
+            room = len(values) if held.maxlen is None else max(0, held.maxlen - len(held._dict))
+            fits = room >= len(values)
+            held._dict.update(values if fits else dict(islice(values.items(), room)))
 
 
 _IS_BOUNDED_KNOWN = all(

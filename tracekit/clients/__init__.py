@@ -44,6 +44,8 @@ _provider: TracerProvider | None = None
 _claimed: set[str] = set()
 _installed: list[Adapter] = []
 _awaited: set[str] = set()
+_round = 0
+"""How often everything has been taken out: what was begun in an earlier round is unwanted."""
 
 
 def install(tracer_provider: TracerProvider) -> None:
@@ -66,9 +68,10 @@ def install(tracer_provider: TracerProvider) -> None:
 
 def uninstall() -> None:
     """Put every hooked function back as it was; end the calls whose responses were forgotten."""
-    global _provider
+    global _provider, _round
     with _lock:
         _provider = None
+        _round += 1
         _claimed.clear()
         while _installed:
             _remove(_installed.pop())
@@ -115,7 +118,8 @@ def _add(name: str, module: str, hooks: str, *arguments: TracerProvider) -> None
         if name in _claimed:
             return
         _claimed.add(name)
-    _turns.waiting.append(lambda: _put_in(name, module, hooks, *arguments))
+        begun = _round
+    _turns.waiting.append(lambda: _put_in(begun, name, module, hooks, *arguments))
     if _turns.is_busy:
         return
     _turns.is_busy = True
@@ -126,7 +130,7 @@ def _add(name: str, module: str, hooks: str, *arguments: TracerProvider) -> None
         _turns.is_busy = False
 
 
-def _put_in(name: str, module: str, hooks: str, *arguments: TracerProvider) -> None:
+def _put_in(begun: int, name: str, module: str, hooks: str, *arguments: TracerProvider) -> None:
     # Without the lock: hooks are imported here, and another thread's import may be waiting for it.
     adapter: Adapter | None = None
     try:
@@ -138,7 +142,10 @@ def _put_in(name: str, module: str, hooks: str, *arguments: TracerProvider) -> N
             _remove(adapter)
         return
     with _lock:
-        _installed.append(adapter)
+        if begun == _round:
+            _installed.append(adapter)
+            return
+    _remove(adapter)  # everything was taken out while another thread imported this
 
 
 def _remove(adapter: Adapter) -> None:

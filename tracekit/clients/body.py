@@ -16,12 +16,14 @@ _abandoned: deque[Call] = deque()
 class Body:
     """The body of one response: hang it on the response, so that both are forgotten together."""
 
-    __slots__ = ("_call", "counts")
+    __slots__ = ("_call", "counts", "is_being_read")
 
     def __init__(self, call: Call, *, counts: bool = True) -> None:
         self._call: Call | None = call
         self.counts = counts
         """Whether the chunks' sizes are those on the wire: decoded ones (gzip) say nothing."""
+        self.is_being_read = False
+        """The library is at it: if it closes the response now, the host has not left."""
 
     @observer("clients.body.chunk")
     def chunk(self, size: int, asked: int | None = None) -> None:

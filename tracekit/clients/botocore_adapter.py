@@ -36,7 +36,9 @@ class BotocoreAdapter:
 
         self._patches.wrap(Session, "create_client", self._making)
         self._patches.wrap(Endpoint, "make_request", self._calling)
-        self._patches.wrap(URLLib3Session, "send", sending.sending(self._clients))
+        self._patches.wrap(
+            URLLib3Session, "send", sending.sending(self._clients, joins=sending.always)
+        )
 
     def uninstall(self) -> None:
         """Put the originals back."""
@@ -72,4 +74,4 @@ class BotocoreAdapter:
 
     @observer("botocore.call")
     def _enter(self, endpoint: Any) -> Token[sending.Sending | None] | None:
-        return sending.enter(self._clients, endpoint.http_session)
+        return sending.enter(self._clients, endpoint.http_session, joins=sending.always)

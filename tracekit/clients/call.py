@@ -129,6 +129,7 @@ class Call:
         if self.done:
             return
         self.done = True
+        self.carrier = None
         self.record.close(at)
         if self.connection is not None:
             self.connection.last_used = at
@@ -145,7 +146,7 @@ class Call:
         self._round_off()
         if record.error is not None:
             span.set_status(_ERROR)
-        if type(span) is LeanSpan:
+        if isinstance(span, LeanSpan):
             span.put_later(functools.partial(_described, record, at))
         else:
             put(span, attributes_of(record, at))

@@ -66,7 +66,7 @@ class HttpClientAdapter:
         self._patches.wrap(secure, "connect", self._openings.hook)
         self._patches.wrap(plain, "putrequest", self._putrequest)
         opener = urllib.request.OpenerDirector
-        self._patches.wrap(opener, "open", sending.sending(Clients()))
+        self._patches.wrap(opener, "open", sending.sending(Clients(), joins=sending.always))
         self._installed = True
 
     def uninstall(self) -> None:

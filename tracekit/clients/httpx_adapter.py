@@ -61,10 +61,8 @@ class HttpxAdapter:
         made = sending.making(self._clients)
         for transport in (library.HTTPTransport, library.AsyncHTTPTransport):
             self._patches.wrap(transport, "__init__", made)
-        self._patches.wrap(library.Client, "send", sending.sending(self._clients, nests=False))
-        self._patches.wrap(
-            library.AsyncClient, "send", sending.sending_async(self._clients, nests=False)
-        )
+        self._patches.wrap(library.Client, "send", sending.sending(self._clients))
+        self._patches.wrap(library.AsyncClient, "send", sending.sending_async(self._clients))
         self._patches.wrap(library.HTTPTransport, "handle_request", self._sync)
         self._patches.wrap(library.AsyncHTTPTransport, "handle_async_request", self._async)
         _warm_up()

@@ -24,7 +24,9 @@ class RequestsAdapter:
         from requests import Session
 
         self._patches.wrap(Session, "__init__", sending.making(self._clients))
-        self._patches.wrap(Session, "send", sending.sending(self._clients))
+        self._patches.wrap(
+            Session, "send", sending.sending(self._clients, joins=sending.after_a_redirect)
+        )
 
     def uninstall(self) -> None:
         """Put the originals back."""

@@ -140,7 +140,10 @@ class Urllib3Adapter:
 
     def _enter(self, pool: Any, call: Call, headers: Any, retries: Any) -> Hop:
         record = call.record
+        history = getattr(retries, "history", None)
         outer = sending.current.get()
+        if outer is not None and not outer.takes(again=bool(history)):
+            outer = None
         around = outer or sending.Sending(pool, self._clients.get(pool))
         if around.call is not None:
             # urllib3 retries from inside the request that failed: that one ended when it failed.
@@ -149,7 +152,6 @@ class Urllib3Adapter:
         if pool.proxy is not None:
             call.record.proxy = f"{pool.proxy.host}:{pool.proxy.port}"
         around.begin(call)
-        history = getattr(retries, "history", None)
         if history:
             # A PoolManager follows redirects, and so begins anew each time; its retries remember.
             record.resends = max(record.resends, len(history))

@@ -80,11 +80,14 @@ def _reading_chunks(original: Callable[..., Iterator[bytes]]) -> Callable[..., I
 
 def _timed(chunks: Iterator[bytes], body: Body) -> Iterator[bytes]:
     asked = perf_counter_ns()
+    body.is_being_read = True
     try:
         for chunk in chunks:
+            body.is_being_read = False
             body.chunk(len(chunk), asked)
             yield chunk
             asked = perf_counter_ns()
+            body.is_being_read = True
     except BaseException as error:
         # GeneratorExit is the consumer leaving: not an error of the call.
         body.finish(complete=False, error=error if isinstance(error, Exception) else None)
@@ -125,7 +128,7 @@ def _releasing(original: Callable[..., None]) -> Callable[..., None]:
 @observer("urllib3.body")
 def _left(response: Any, *, read_to_the_end: bool = False) -> None:
     body = _body_of(response)
-    if body is None:
+    if body is None or body.is_being_read:
         return
     over = response.isclosed()
     if over and read_to_the_end:

@@ -15,6 +15,13 @@ from tracekit.clients.patching import Patches
 from tracekit.clients.registry import Connections
 from tracekit.phases import ConnectionPhases
 
+LIBRARY = "urllib3"
+
+
+def is_urllib3s(connection: Any) -> bool:
+    """Tell whether an ``http.client`` connection is one of urllib3's, which inherit from it."""
+    return hasattr(connection, "is_verified")
+
 
 class ConnectionHooks:
     """The hooks on ``urllib3.connection`` and on ``http.client`` below it.
@@ -81,7 +88,7 @@ class ConnectionHooks:
         def putrequest(connection: Any, *args: Any, **kwargs: Any) -> None:
             original(connection, *args, **kwargs)
             around = sending.current.get()
-            if around is not None and around.call is not None:
+            if around is not None and around.call is not None and not around.call.done:
                 self._begun(connection, around.call)
 
         return putrequest
@@ -117,8 +124,10 @@ def _opened(record: ConnectionPhases, connection: Any, error: BaseException | No
     record.connecting = False
     record.end("connect", now)
     reached = record.attempts and record.attempts[-1].outcome == "ok"
-    if reached and hasattr(connection, "assert_fingerprint"):  # only HTTPSConnection has it
-        tunnel = record.marks.get("proxy")
+    tunnel = record.marks.get("proxy")
+    is_refused = tunnel is not None and error is not None and record.handshake is None
+    # Only HTTPSConnection has fingerprints.
+    if reached and not is_refused and hasattr(connection, "assert_fingerprint"):
         record.begin("tls", record.attempts[-1].end if tunnel is None else tunnel[1])
         record.end("tls", now)
         record.derived = ("tls",)
@@ -131,7 +140,7 @@ def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def getresponse(connection: Any, *args: Any, **kwargs: Any) -> Any:
         record = connect_scope.current.get()
-        if record is None:
+        if record is None or record.library != LIBRARY or not is_urllib3s(connection):
             return original(connection, *args, **kwargs)
         _sent(record)
         try:

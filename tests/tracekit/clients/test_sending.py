@@ -117,7 +117,7 @@ def test_each_request_of_a_client_is_served_by_it(clients):
 
 
 def test_a_client_that_sends_through_itself_sends_one_call(clients):
-    send = sending.sending(clients)(Maker.send)
+    send = sending.sending(clients, joins=sending.always)(Maker.send)
     one = Maker()
     outer, inner = send(one, lambda: send(one))
 
@@ -164,7 +164,7 @@ def test_a_cancelled_call_is_no_longer_being_sent(clients):
 
 
 def test_when_counting_fails_the_host_still_sends(monkeypatch, clients):
-    monkeypatch.setattr(sending, "Sending", lambda *_: 1 / 0)
+    monkeypatch.setattr(sending, "Sending", lambda *_args, **_options: 1 / 0)
     before = guard.faults().get("clients.sending", 0)
 
     assert sending.sending(clients)(Maker.send)(Maker()) is None
