@@ -50,16 +50,19 @@ class LeanTracer:
         name: str,
         context: Context | None = None,
         kind: SpanKind = SpanKind.INTERNAL,
-        attributes: Mapping[str, AttributeValue] | None = None,
+        attributes: Values | None = None,
         start_time: int | None = None,
     ) -> Span:
-        """Start a span as OpenTelemetry's tracer does; *attributes* must be clean."""
+        """Start a span as OpenTelemetry's tracer does.
+
+        *attributes* must be clean, and become the span's own: nobody else may write on them.
+        """
         if not self._is_lean or not self._tracer._is_enabled():
             span: Span = self._tracer.start_span(
                 name, context, kind, attributes, start_time=start_time
             )
             return span
-        return self._start(name, context, kind, dict(attributes or {}), start_time)
+        return self._start(name, context, kind, attributes or {}, start_time)
 
     def add(self, name: str, context: Context, attributes: Values, start_time: int) -> Span:
         """Start a child of the span in *context* that is part of it, whatever a sampler thinks."""
