@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
@@ -24,7 +24,7 @@ from opentelemetry.trace import (
     TraceState,
     get_current_span,
 )
-from opentelemetry.util.types import Attributes, AttributeValue
+from opentelemetry.util.types import Attributes
 
 from tracekit import clock
 from tracekit.lean_spans import LeanSpan, Values

@@ -12,7 +12,7 @@ from opentelemetry.context import get_current
 from opentelemetry.trace import TracerProvider
 
 from tracekit.clients import aiohttp_asked as asked
-from tracekit.clients import aiohttp_exchange, callsite, connect_scope, sending, target
+from tracekit.clients import aiohttp_exchange, callsite, connect_scope, headers, sending, target
 from tracekit.clients import body as bodies
 from tracekit.clients.aiohttp_asked import Asked
 from tracekit.clients.aiohttp_exchange import Exchange
@@ -28,7 +28,6 @@ from tracekit.phases import ConnectionPhases
 
 _FOREIGN = ("opentelemetry.instrumentation.aiohttp_client",)
 _NOTICEABLE = 1_000_000
-_REQUEST_ID = "x-request-id"
 _Method = Callable[..., Awaitable[Any]]
 
 
@@ -123,7 +122,8 @@ class AiohttpAdapter:
             return None
         bodies.reap()
         call = Call.start(self._tracer, "aiohttp", target.span_name(method), described, context)
-        _inject(request.headers, call.carried())
+        # aiohttp has made these for this request alone: the caller's own are not touched.
+        headers.put(request.headers, call.carried())
         return _enter(call, request) if call.span.is_recording() else None
 
     @observer("aiohttp.connected")
@@ -154,13 +154,6 @@ def _enter(call: Call, request: Any) -> Hop:
         record.proxy = f"{request.proxy.host}:{request.proxy.port}"
     record.begin("pool", perf_counter_ns())
     return Hop(call, around, connect_scope.current.set(record))
-
-
-def _inject(headers: Any, carrier: dict[str, str]) -> None:
-    # aiohttp has made these headers for this request alone: the caller's own are not touched.
-    for name, value in carrier.items():
-        if name not in headers or name.lower() != _REQUEST_ID:
-            headers[name] = value
 
 
 def _meet(connection: Connection, protocol: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import Any
 
 _REQUEST_ID = "x-request-id"
@@ -14,6 +15,16 @@ def clashes(headers: Any, carrier: dict[str, str]) -> bool:
         if _text(given).lower() in names:
             return True
     return False
+
+
+def put(headers: MutableMapping[str, str], carrier: dict[str, str]) -> None:
+    """Write the *carrier*'s into *headers*, a mapping that takes any spelling for the same.
+
+    A request ID that is there already stays: the host set that one on purpose.
+    """
+    for name, value in carrier.items():
+        if name not in headers or name.lower() != _REQUEST_ID:
+            headers[name] = value
 
 
 def injected(headers: Any, carrier: dict[str, str]) -> Any:

@@ -14,7 +14,7 @@ from opentelemetry.context import get_current
 from opentelemetry.trace import TracerProvider
 
 from tracekit.clients import body as bodies
-from tracekit.clients import connect_scope, sending, target
+from tracekit.clients import connect_scope, httpx_request, sending, target
 from tracekit.clients.body import Body
 from tracekit.clients.call import SCOPE, Call
 from tracekit.clients.host_context import foreign_client_span, is_http_suppressed, is_suppressed
@@ -26,7 +26,6 @@ from tracekit.clients.registry import Clients, Connections
 from tracekit.lean_tracer import LeanTracer
 from tracekit.phases import ConnectionPhases
 
-_REQUEST_ID = "x-request-id"
 _FOREIGN = ("opentelemetry.instrumentation.httpx",)
 
 
@@ -118,7 +117,7 @@ class HttpxAdapter:
         if foreign is None and is_http_suppressed(context):
             return None
         bodies.reap()
-        url, request = request.url, _twin(request)
+        url, request = request.url, httpx_request.twin(request)
         path = url.raw_path.decode("ascii")
         described = target.describe(request.method, url.scheme, url.host, url.port, path)
         if foreign is not None:  # it carries the headers already
@@ -126,7 +125,7 @@ class HttpxAdapter:
         else:
             name = target.span_name(request.method)
             call = Call.start(self._tracer, self.library, name, described, context)
-            request.headers = _with(request.headers, call.carried())
+            request.headers = httpx_request.with_headers(request.headers, call.carried())
             if not call.span.is_recording():
                 return Hop(request)
         return self._enter(call, transport, request, trace)
@@ -137,7 +136,7 @@ class HttpxAdapter:
         # Transports are what users pool by; a Client makes its own.
         around.client = self._clients.get(transport)
         around.begin(call)
-        record.proxy = _proxy_of(transport)
+        record.proxy = httpx_request.proxy_of(transport)
         record.derived = ("pool",)
         record.begin("pool", perf_counter_ns())
         events = Events(record, self._connections)
@@ -184,13 +183,6 @@ class Httpx2Adapter(HttpxAdapter):
     library = "httpx2"
 
 
-def _twin(request: Any) -> Any:
-    # For this hop alone: the host may be sending the very same request a second time meanwhile.
-    twin = object.__new__(type(request))
-    vars(twin).update(vars(request))
-    return twin
-
-
 def _leave(hop: Hop) -> None:
     restore(connect_scope.current, hop.scope)
 
@@ -213,21 +205,6 @@ def _failed(hop: Hop, error: BaseException) -> None:
         record.state, record.inferred = "reused", ("state",)
     hop.call.fail(error)
     hop.call.finish(now)
-
-
-def _with(headers: Any, carrier: dict[str, str]) -> Any:
-    copy = headers.copy()
-    for name, value in carrier.items():
-        # A request ID that is there already was put there by the host, on purpose.
-        if name.lower() != _REQUEST_ID or name not in copy:
-            copy[name] = value
-    return copy
-
-
-def _proxy_of(transport: Any) -> str | None:
-    # Private, and the only place that knows; without it the call seems to go straight.
-    url = getattr(getattr(transport, "_pool", None), "_proxy_url", None)
-    return None if url is None else f"{url.host.decode('ascii')}:{url.port}"
 
 
 def _warm_up() -> None:
