@@ -9,7 +9,6 @@ from time import perf_counter_ns
 from typing import Any
 
 from tracekit.clients import connect_scope, sending
-from tracekit.clients.call import Call
 from tracekit.clients.http_client_body import hang
 from tracekit.clients.http_client_exchange import STATE, Exchange, State
 from tracekit.clients.http_client_opening import Openings
@@ -123,7 +122,7 @@ def _sent(exchange: Exchange) -> None:
 def _failed(state: State, exchange: Exchange, error: BaseException | str) -> None:
     state.exchange = None
     exchange.fail(error)
-    _leave(exchange.call)
+    sending.over(exchange.call)
 
 
 def _inject(connection: Any, carrier: dict[str, str]) -> None:
@@ -168,19 +167,13 @@ def _answered(exchange: Exchange, response: Any, sock: Any) -> None:
     record.status = response.status
     record.protocol = "1.0" if response.version == 10 else "1.1"
     record.begin("receive", now)
-    _leave(call)
+    sending.over(call)
     if call.connection is not None:
         call.connection.probe(sock, record)
     record.response_headers = response.headers
     if not call.owned:
         call.publish(now)
     hang(exchange, response)
-
-
-def _leave(call: Call) -> None:
-    around = sending.current.get()
-    if around is not None and around.call is call:
-        around.end()
 
 
 def _closing(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -153,7 +153,7 @@ class HttpxAdapter:
             return
         record = call.record
         record.status = response.status_code
-        _is_over(call)
+        sending.over(call)
         record.response_headers = response.headers
         self._named(call, response.extensions, now)
         record.begin("receive", now)
@@ -187,18 +187,12 @@ def _leave(hop: Hop) -> None:
     restore(connect_scope.current, hop.scope)
 
 
-def _is_over(call: Call) -> None:
-    around = sending.current.get()  # a client's, that goes on with a redirect
-    if around is not None and around.call is call:
-        around.end()
-
-
 @observer("httpx.failed")
 def _failed(hop: Hop, error: BaseException) -> None:
     now = perf_counter_ns()
     if hop.call is None:
         return
-    _is_over(hop.call)
+    sending.over(hop.call)
     record = hop.call.record
     if record.state is None and "send" in record.marks:
         # The connection itself is named by a response alone. None was opened for this call.

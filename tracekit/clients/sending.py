@@ -160,3 +160,10 @@ def enter(clients: Clients, owner: Any, *, joins: Joins = never) -> Token[Sendin
     if outer is not None and outer.owner is owner and outer.call is None and joins(outer):
         return None
     return current.set(Sending(owner, clients.get(owner), repeats=joins is always))
+
+
+def over(call: Call) -> None:
+    """Note that *call* has its answer or has none: what it is one of may go on with another."""
+    around = current.get()
+    if around is not None and around.call is call:
+        around.end()

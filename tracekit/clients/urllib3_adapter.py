@@ -173,15 +173,9 @@ def _failed(hop: Hop, error: BaseException) -> None:
     now = perf_counter_ns()
     if hop.call is None or hop.call.done:
         return
-    _is_over(hop.call)
+    sending.over(hop.call)
     hop.call.fail(error)
     hop.call.finish(now)
-
-
-def _is_over(call: Call) -> None:
-    around = sending.current.get()  # a client's, that goes on with a retry or a redirect
-    if around is not None and around.call is call:
-        around.end()
 
 
 @observer("urllib3.responded")
@@ -190,7 +184,7 @@ def _responded(hop: Hop, pool: Any, response: Any) -> None:
     call = hop.call
     if call is None or call.done:
         return
-    _is_over(call)
+    sending.over(call)
     record = call.record
     record.discards = getattr(pool.pool, "discards", None) or None
     if not response.isclosed():
