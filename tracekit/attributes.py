@@ -112,7 +112,10 @@ PROXY = "tracekit.proxy"
 LOCAL_ADDRESS = "network.local.address"
 LOCAL_PORT = "network.local.port"
 TCP_RTT = "tracekit.tcp.rtt"
-"""The kernel's smoothed round-trip time when the headers were there (Linux)."""
+"""The kernel's smoothed round-trip time when the headers were there.
+
+On Linux, for new connections and for calls that waited for a millisecond and more.
+"""
 TCP_RETRANSMITS = "tracekit.tcp.retransmits"
 """Segments sent again on this connection since its last call's headers (Linux); absent for none."""
 REDIRECT = "tracekit.redirect"
