@@ -95,7 +95,7 @@ class LeanSpan(SdkSpan):
             self._later = values
 
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
-        if all(type(value) in _PLAIN for value in attributes.values()):
+        if all(key and type(value) in _PLAIN for key, value in attributes.items()):
             self.put(attributes)
         else:
             self.put(dict(BoundedAttributes(attributes=attributes)))

@@ -42,7 +42,8 @@ class LeanTracer:
 
     def __init__(self, provider: TracerProvider, name: str) -> None:
         self._tracer: Any = provider.get_tracer(name)
-        self._scope = InstrumentationScope(name)
+        own = getattr(self._tracer, "_instrumentation_scope", None)
+        self._scope = own or InstrumentationScope(name)
         self._is_lean = isinstance(provider, SdkTracerProvider) and _is_known(self._tracer)
 
     def start_span(

@@ -13,7 +13,10 @@ from faults.server import CERTIFICATE
 
 
 class Http2Server(Listener):
-    """Answers every request with ``hello``; waits *handshake_delay* seconds before TLS."""
+    """Answers every request with ``hello``; waits *handshake_delay* seconds before TLS.
+
+    ``/held`` has its body only after the next request on its connection has been answered.
+    """
 
     def __init__(self, *, handshake_delay: float = 0.0) -> None:
         super().__init__()
@@ -38,9 +41,21 @@ def _talk(sock: ssl.SSLSocket) -> None:
     protocol = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
     protocol.initiate_connection()
     sock.sendall(protocol.data_to_send())
+    held: list[int] = []
     while data := sock.recv(65536):
         for event in protocol.receive_data(data):
             if isinstance(event, h2.events.RequestReceived):
-                protocol.send_headers(event.stream_id, [(":status", "200")])
-                protocol.send_data(event.stream_id, b"hello", end_stream=True)
+                _answer(protocol, event, held)
         sock.sendall(protocol.data_to_send())
+
+
+def _answer(
+    protocol: h2.connection.H2Connection, event: h2.events.RequestReceived, held: list[int]
+) -> None:
+    protocol.send_headers(event.stream_id, [(":status", "200")])
+    if dict(event.headers)[b":path"] == b"/held":
+        held.append(event.stream_id)
+        return
+    for stream in (event.stream_id, *held):
+        protocol.send_data(stream, b"hello", end_stream=True)
+    held.clear()

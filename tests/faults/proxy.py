@@ -34,6 +34,9 @@ class Proxy(Listener):
             onward = self._reach(target.decode())
             path = urlsplit(target).path or b"/"
             onward.sendall(b" ".join((method, path, version)) + b"\r\n" + rest)
+        self._join(connection, onward)
+
+    def _join(self, connection: socket.socket, onward: socket.socket) -> None:
         threading.Thread(target=_pass_on, args=(onward, connection), daemon=True).start()
         _pass_on(connection, onward)
 

@@ -126,6 +126,15 @@ def _redirect(_server: FaultServer, _request: Request, out: socket.socket) -> bo
     return answer(out, b"moved", "302 Found", Location="/")
 
 
+def _elsewhere(server: FaultServer, _request: Request, out: socket.socket) -> bool:
+    return answer(out, b"moved", "302 Found", Location=server.elsewhere)
+
+
+def _unauthorized(_server: FaultServer, _request: Request, out: socket.socket) -> bool:
+    asked = 'Digest realm="r", nonce="n", qop="auth"'
+    return answer(out, b"who", "401 Unauthorized", WWW_Authenticate=asked)
+
+
 def _failing(_server: FaultServer, _request: Request, out: socket.socket) -> bool:
     return answer(out, b"broken", "500 Internal Server Error")
 
@@ -160,6 +169,8 @@ ROUTES: dict[str, Route] = {
     "/closing-later": _closing_later,
     "/reset": _reset,
     "/redirect": _redirect,
+    "/elsewhere": _elsewhere,
+    "/unauthorized": _unauthorized,
     "/failing": _failing,
     "/unavailable-once": _unavailable_once,
     "/dropped-once": _dropped_once,

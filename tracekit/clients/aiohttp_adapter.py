@@ -77,9 +77,11 @@ class AiohttpAdapter:
         async def request(session: Any, method: Any, *args: Any, **kwargs: Any) -> Any:
             token = self._ask(session, method, kwargs)
             try:
-                return await original(session, method, *args, **kwargs)
+                response = await original(session, method, *args, **kwargs)
             finally:
                 restore(asked.current, token)
+            _answered(response)
+            return response
 
         return request
 
@@ -161,6 +163,16 @@ def _meet(connection: Connection, protocol: Any) -> None:
     connection.sock = None if transport is None else transport.get_extra_info("socket")
     if connection.sock is not None:
         connection.meet(connection.sock)
+
+
+@observer("aiohttp.answered")
+def _answered(response: Any) -> None:
+    if "Content-Length" in response.headers or response.connection is None:
+        return
+    exchange = aiohttp_exchange.of(response.connection.protocol)
+    if exchange is not None:
+        # A stream may stall, which is known when somebody else reads it.
+        callsite.note(exchange.call.record)
 
 
 @observer("aiohttp.unconnected")

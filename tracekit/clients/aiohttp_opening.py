@@ -14,6 +14,7 @@ from tracekit.clients.observing import observer
 from tracekit.clients.patching import Patches
 from tracekit.phases import ConnectionPhases
 
+_AGREED = 200
 _CONNECT = "CONNECT"
 _Method = Callable[..., Awaitable[Any]]
 
@@ -146,13 +147,14 @@ def heard(response: Any, hearing: Awaitable[Any]) -> Awaitable[Any]:
 
 async def _heard(record: ConnectionPhases, hearing: Awaitable[Any]) -> Any:
     response = await hearing
-    _answered(record)
+    _answered(record, response)
     return response
 
 
 @observer("aiohttp.tunnel")
-def _answered(record: ConnectionPhases) -> None:
-    record.end("proxy", perf_counter_ns())
+def _answered(record: ConnectionPhases, response: Any) -> None:
+    if response.status == _AGREED:  # else the phase stays open, as that of the error
+        record.end("proxy", perf_counter_ns())
 
 
 def _reached(record: ConnectionPhases) -> int | None:

@@ -147,8 +147,14 @@ def _resume_reading(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def resume_reading(protocol: Any, *args: Any, **kwargs: Any) -> None:
         exchange = aiohttp_exchange.of(protocol)
-        if exchange is not None and protocol._reading_paused:
-            exchange.resumed = perf_counter_ns()
+        if exchange is not None:
+            _resumed(exchange, protocol)
         original(protocol, *args, **kwargs)
 
     return resume_reading
+
+
+@observer("aiohttp.resumed")
+def _resumed(exchange: Exchange, protocol: Any) -> None:
+    if protocol._reading_paused:  # the reader has taken what it had left lying
+        exchange.resumed = perf_counter_ns()

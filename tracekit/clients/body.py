@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from time import perf_counter_ns
 
-from tracekit.chunks import LONG, Chunks
-from tracekit.clients import callsite
+from tracekit.chunks import Chunks
 from tracekit.clients.call import Call
 from tracekit.clients.observing import observer
 
@@ -37,8 +36,6 @@ class Body:
             record.body = Chunks(now)
         else:
             seen.add(now, 0 if asked is None else asked - seen.last)
-            if seen.largest > LONG:
-                callsite.note(record)
         if self.counts:
             record.body_bytes = (record.body_bytes or 0) + size
         record.last = now

@@ -25,7 +25,11 @@ SCOPE = "tracekit.clients"
 """The instrumentation scope of the spans made here."""
 _SECOND = 1_000_000_000
 _ERROR = Status(StatusCode.ERROR)
+_LEFT = ("CancelledError", "Cancelled", "GeneratorExit")
+"""What ends a call that its own caller gave up: named, and no failure."""
 _FIRST_ERROR_STATUS = 400
+_OF_A_LATER = (names.HTTP_STATUS, names.HTTP_RESEND_COUNT, names.REDIRECT, names.ERROR_TYPE)
+"""What a further request says on a span that tells of the first one's connection already."""
 
 
 class Call:
@@ -37,6 +41,7 @@ class Call:
 
     __slots__ = (
         "_around",
+        "again",
         "carrier",
         "collected",
         "connection",
@@ -58,6 +63,7 @@ class Call:
         self._around = context
         self.unix_start = unix
         self.owned = False
+        self.again = False
         self.done = False
         self.collected = garbage.collected()
         self.connection: Connection | None = None
@@ -100,17 +106,29 @@ class Call:
 
     @classmethod
     def join(
-        cls, tracer: LeanTracer, library: str, span: Span, target: dict[str, AttributeValue]
+        cls,
+        tracer: LeanTracer,
+        library: str,
+        span: Span,
+        target: dict[str, AttributeValue],
+        *,
+        again: bool = False,
     ) -> Call:
-        """Write on *span*, which another instrumentation has opened and will end."""
+        """Write on *span*, which another instrumentation has opened and will end.
+
+        If an earlier request is written there (*again*), this one adds only how it came out.
+        """
         now = perf_counter_ns()
         unix = getattr(span, "start_time", None) or clock.from_perf(now)
         elapsed = clock.now() - unix
         # The foreign span counts by the wall clock: if that was just set, its start means nothing.
         origin = now - elapsed if 0 <= elapsed < _SECOND else now
-        put(span, target)
         record = ConnectionPhases(library, origin)
-        return cls(tracer, record, span, otel_context.get_current(), unix)
+        call = cls(tracer, record, span, otel_context.get_current(), unix)
+        call.again = again
+        if not again:
+            put(span, target)
+        return call
 
     def fail(self, error: BaseException) -> None:
         """Note what the call ended with; ``finish`` writes it."""
@@ -144,7 +162,7 @@ class Call:
     def _end(self, at: int) -> None:
         span, record = self.span, self.record
         self._round_off()
-        if record.error is not None:
+        if record.error is not None and record.error not in _LEFT:
             span.set_status(_ERROR)
         if isinstance(span, LeanSpan):
             span.put_later(functools.partial(_described, record, at))
@@ -154,7 +172,10 @@ class Call:
 
     def _describe(self, at: int) -> None:
         self._round_off()
-        put(self.span, attributes_of(self.record, at))
+        told = attributes_of(self.record, at)
+        if self.again:
+            told = {name: told[name] for name in _OF_A_LATER if name in told}
+        put(self.span, told)
 
     def _round_off(self) -> None:
         record = self.record

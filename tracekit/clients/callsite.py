@@ -69,13 +69,18 @@ def _is_another_task(frame: FrameType) -> bool:
     Below a task that was made of a client's coroutine (``gather(client.get(...))``) lies the line
     that runs the loop, which has nothing to do with the call.
     """
-    if frame.f_globals.get("__name__") == _TRIO:
+    module = frame.f_globals.get("__name__")
+    if module == _TRIO:
         return True
+    if module in _RUNNERS and frame.f_code.co_name == "run" and "main" in frame.f_locals:
+        return not getattr(frame.f_locals["main"], "cr_running", True)
     name = _RUNNING.get(frame.f_code)
     return name is not None and frame.f_locals.get(name) is not asyncio.current_task()
 
 
 _TRIO = "trio._core._run"
+_RUNNERS = ("asyncio.runners", "uvloop")
+"""Whose ``run`` has the coroutine: all that Python 3.10 shows of a loop of uvloop's."""
 _RUNNING = {
     asyncio.BaseEventLoop.run_until_complete.__code__: "future",
     # From Python 3.11. uvloop's own run_until_complete has no frame; this one calls it.

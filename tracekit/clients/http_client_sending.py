@@ -8,7 +8,7 @@ from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
 
-from tracekit.clients import connect_scope, sending
+from tracekit.clients import callsite, connect_scope, sending
 from tracekit.clients.http_client_body import hang
 from tracekit.clients.http_client_exchange import STATE, Exchange, State
 from tracekit.clients.http_client_opening import Openings
@@ -171,6 +171,8 @@ def _answered(exchange: Exchange, response: Any, sock: Any) -> None:
     if call.connection is not None:
         call.connection.probe(sock, record)
     record.response_headers = response.headers
+    if response.length is None:
+        callsite.note(record)  # a stream may stall, which is known when somebody else reads it
     if not call.owned:
         call.publish(now)
     hang(exchange, response)

@@ -14,7 +14,7 @@ from opentelemetry.context import get_current
 from opentelemetry.trace import TracerProvider
 
 from tracekit.clients import body as bodies
-from tracekit.clients import connect_scope, httpx_request, sending, target
+from tracekit.clients import callsite, connect_scope, httpx_request, sending, target
 from tracekit.clients.body import Body
 from tracekit.clients.call import SCOPE, Call
 from tracekit.clients.host_context import foreign_client_span, is_http_suppressed, is_suppressed
@@ -157,6 +157,8 @@ class HttpxAdapter:
         record.response_headers = response.headers
         self._named(call, response.extensions, now)
         record.begin("receive", now)
+        if not any(name.lower() == b"content-length" for name, _ in response.headers.raw):
+            callsite.note(record)  # a stream may stall, which is known when somebody else reads it
         if not call.owned:  # OpenTelemetry ends its span at the headers
             call.publish(now)
         response.stream = stream(response.stream, Body(call))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from opentelemetry.context import get_current
 from opentelemetry.trace import TracerProvider
 
+from tracekit import attributes as names
 from tracekit.clients import body as bodies
 from tracekit.clients import callsite, connect_scope, sending, target
 from tracekit.clients.body import Body
@@ -121,8 +122,9 @@ class Urllib3Adapter:
         described = target.describe(method, pool.scheme, pool.host, pool.port, url)
         foreign = foreign_client_span(_FOREIGN, context)
         if foreign is not None:
-            # Their span carries the headers already.
-            call = Call.join(self._tracer, "urllib3", foreign, described)
+            # Their span carries the headers already; one of requests' covers all redirects.
+            again = names.CLIENT_LIBRARY in (getattr(foreign, "attributes", None) or ())
+            call = Call.join(self._tracer, "urllib3", foreign, described, again=again)
             return self._enter(pool, call, headers, retries)
         if is_http_suppressed(context):
             return None
@@ -188,6 +190,8 @@ def _responded(hop: Hop, pool: Any, response: Any) -> None:
     record = call.record
     record.discards = getattr(pool.pool, "discards", None) or None
     if not response.isclosed():
+        if "content-length" not in response.headers:
+            callsite.note(record)  # a stream may stall, which is known when somebody else reads it
         if not call.owned:
             call.publish(now)
         record.response_headers = response.headers

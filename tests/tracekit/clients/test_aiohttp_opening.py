@@ -9,8 +9,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
+from aiohttp.client_proto import ResponseHandler
 from aiohttp_calls import fetch, fetch_with, site
 from conformance.outgoing import calls, only_call
+from faults.listening import Listener
 from faults.server import DELAY
 
 from tracekit import attributes as names
@@ -179,3 +181,40 @@ def test_under_uvloop_the_same_is_seen(install, server):
     assert first.phase("receive") == pytest.approx(DELAY, abs=0.03)
     assert (first[names.PEER_ADDRESS], first[names.PEER_PORT]) == ("127.0.0.1", server.port)
     assert second[names.CONNECTION_STATE] == "reused"
+
+
+class HangUp(Listener):
+    """Closes whatever connects."""
+
+    def serve(self, connection):
+        pass
+
+
+def test_a_connection_that_is_lost_before_its_request_is_sent_fails_the_call(monkeypatch, install):
+    lost = asyncio.Event()
+    connection_lost = ResponseHandler.connection_lost
+
+    def losing(protocol, error):
+        connection_lost(protocol, error)
+        lost.set()
+
+    monkeypatch.setattr(ResponseHandler, "connection_lost", losing)
+    spans = install()
+
+    async def wait(*_):
+        await lost.wait()
+
+    async def call():
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(wait)
+        async with aiohttp.ClientSession(trace_configs=[trace]) as session:
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await fetch_with(session, f"http://127.0.0.1:{server.port}/")
+
+    with HangUp() as server:
+        asyncio.run(call())
+
+    call = only_call(spans)
+    assert call[names.CONNECTION_STATE] == "new"
+    assert call[names.ERROR_PHASE] == "send"
+    assert not call.span.status.is_ok

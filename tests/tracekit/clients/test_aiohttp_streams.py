@@ -41,6 +41,37 @@ def test_the_span_ends_with_the_last_byte_not_with_the_reader(server, spans):
     assert only_call(spans).duration < 0.09
 
 
+def test_what_a_slow_reader_holds_up_is_no_stall_of_the_servers(spans):
+    pieces, size = 6, 1 << 20
+
+    async def answer(_request):
+        return web.Response(body=bytes(pieces * size))
+
+    async def read_slowly():
+        async with (
+            site(answer) as url,
+            aiohttp.ClientSession() as session,
+            session.get(url) as response,
+        ):
+            async for _ in response.content.iter_chunked(size):
+                await asyncio.sleep(DELAY)
+
+    asyncio.run(read_slowly())
+    call = only_call(spans)
+    assert call[names.BODY_BYTES] == pieces * size
+    assert call[names.BODY_CONSUMER] > DELAY * 1e9
+    assert call[names.BODY_CONSUMER] < call.phase("receive") * 1e9
+    assert call[names.BODY_STALLS] is None
+
+
+def test_a_slow_server_is_no_slow_reader(server, spans):
+    asyncio.run(fetch(server.url("/paused")))
+
+    call = only_call(spans)
+    assert call[names.BODY_CONSUMER] is None
+    assert call[names.BODY_STALLS] == 1
+
+
 def test_an_event_stream_has_the_names_of_genai(spans):
     async def answer(request):
         response = web.StreamResponse(headers=EVENTS)

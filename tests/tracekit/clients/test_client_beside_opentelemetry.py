@@ -7,6 +7,7 @@ import itertools
 import pytest
 import requests
 from conformance.outgoing import calls, only_call
+from faults.server import FaultServer
 from surroundings import changed, everything
 
 from tracekit import attributes as names
@@ -84,3 +85,39 @@ def test_when_ours_goes_theirs_goes_on(server, install, foreign, provider):
     requests.get(server.url())
 
     assert only_call(spans)[names.CONNECTION_STATE] is None
+
+
+@pytest.fixture
+def their_requests(provider):
+    package = pytest.importorskip("opentelemetry.instrumentation.requests")
+    instrumentor = package.RequestsInstrumentor()
+    instrumentor.instrument(tracer_provider=provider)
+    yield
+    instrumentor.uninstrument()
+
+
+def test_a_redirect_followed_inside_their_span_leaves_it_the_first_requests_phases(
+    server, spans, their_requests
+):
+    with FaultServer() as other:
+        server.elsewhere = other.url("/slow-headers")
+        requests.get(server.url("/elsewhere"))
+
+    call = only_call(spans)
+    assert call[names.URL_FULL] == server.url("/elsewhere")
+    assert call[names.PEER_PORT] == server.port
+    assert call.phase("connect") > 0
+    assert call.phase("wait") < other.delay
+    assert (call[names.HTTP_STATUS], call[names.HTTP_RESEND_COUNT]) == (200, 1)
+    assert call[names.REDIRECT] == 1
+
+
+def test_the_body_of_the_last_request_is_a_late_child_of_their_span(server, spans, their_requests):
+    server.elsewhere = "/slow-body"
+    with requests.get(server.url("/elsewhere"), stream=True) as response:
+        assert response.content == b"helloworld"
+
+    call = only_call(spans)
+    assert call.body is not None
+    assert call.phase("receive") >= server.delay / 2
+    assert call.of_body(names.BODY_BYTES) == 10

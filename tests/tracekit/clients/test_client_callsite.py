@@ -4,6 +4,13 @@ import asyncio
 import sys
 import types
 
+import aiohttp
+import httpx
+import httpx2
+import pytest
+from conformance.outgoing import only_call
+
+from tracekit import attributes as names
 from tracekit.clients import callsite
 
 
@@ -114,3 +121,67 @@ def test_a_coroutine_that_the_loop_is_run_for_has_the_line_that_runs_it():
     asyncio.run(library_coroutine(found))
 
     assert found[0].file == __file__
+
+
+async def of_httpx(library, url, start):
+    async with library.AsyncClient() as client:
+        await start(client.get(url))
+
+
+async def of_aiohttp(library, url, start):
+    async with library.ClientSession() as session:
+        await start(session._request("GET", url))
+
+
+async def of_aiohttps_method(library, url, start):
+    async with library.ClientSession() as session:
+        await start(session.get(url))
+
+
+async def gathered(calling):
+    await asyncio.gather(calling)
+
+
+async def as_a_task(calling):
+    await asyncio.ensure_future(calling)
+
+
+async def awaited(calling):
+    await calling
+
+
+def run(loops, main):
+    if loops == "asyncio":
+        asyncio.run(main)
+    else:
+        pytest.importorskip("uvloop").run(main)
+
+
+CLIENTS = [
+    pytest.param(of_httpx, httpx, id="httpx"),
+    pytest.param(of_httpx, httpx2, id="httpx2"),
+    pytest.param(of_aiohttp, aiohttp, id="aiohttp"),
+    pytest.param(of_aiohttps_method, aiohttp, id="aiohttp's get"),
+]
+LOOPS = ["asyncio", "uvloop"]
+
+
+@pytest.mark.parametrize("loops", LOOPS)
+@pytest.mark.parametrize("start", [gathered, as_a_task])
+@pytest.mark.parametrize(("client", "library"), CLIENTS)
+def test_a_call_that_a_client_makes_as_a_task_has_no_place(
+    client, library, start, loops, server, spans
+):
+    run(loops, client(library, server.url(), start))
+
+    assert only_call(spans)[names.CONNECTION_STATE] == "new"
+    assert only_call(spans)[names.CODE_FILE] is None
+
+
+@pytest.mark.parametrize("loops", LOOPS)
+@pytest.mark.parametrize(("client", "library"), CLIENTS)
+def test_a_call_that_is_awaited_has_the_line_that_awaits_it(client, library, loops, server, spans):
+    run(loops, client(library, server.url(), awaited))
+
+    call = only_call(spans)
+    assert (call[names.CODE_FILE], call[names.CODE_FUNCTION]) == (__file__, "awaited")

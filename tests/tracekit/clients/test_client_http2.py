@@ -33,3 +33,24 @@ def test_a_call_that_waits_for_anothers_connection_has_joined_it(library, spans)
     assert joined.phase("tls") == 0
     assert joined.phase("pool") > 0.07
     assert joined[names.CONNECTION_ID] == opened[names.CONNECTION_ID]
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_a_connection_that_others_are_using_is_not_idle(library, spans):
+    async def beside_a_stream(server):
+        async with library.AsyncClient(http2=True, verify=False) as client:
+            await client.get(server.url())
+            async with client.stream("GET", server.url("/held")) as held:
+                await client.get(server.url())
+                await held.aread()
+            await client.get(server.url())
+
+    with Http2Server() as server:
+        asyncio.run(beside_a_stream(server))
+
+    opened, held, beside, afterwards = calls(spans)
+    assert len({one[names.CONNECTION_ID] for one in calls(spans)}) == 1
+    assert held[names.CONNECTION_IDLE] > 0
+    assert (beside[names.CONNECTION_STATE], beside[names.CONNECTION_IDLE]) == ("reused", None)
+    assert afterwards[names.CONNECTION_IDLE] > 0
+    assert opened[names.CONNECTION_IDLE] is None

@@ -6,8 +6,6 @@ import functools
 import gc
 import itertools
 import random
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import httpx
@@ -252,29 +250,3 @@ def captured_at_provider(provider):
     captured = Capture()
     provider.add_span_processor(captured)
     return captured
-
-
-INSTALL = "clients.install(TracerProvider(shutdown_on_exit=False))"
-USED = "import httpx, httpx2; assert hooked(httpx) and hooked(httpx2), guard.faults()"
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        f"{INSTALL}; {USED}",
-        f"import httpx2; {INSTALL}; {USED}",
-        f"import httpx; {INSTALL}; {USED}",
-        f"{INSTALL}; import opentelemetry.instrumentation.httpx; {USED}",
-        f"{INSTALL}; import httpx2; {USED}",
-    ],
-)
-def test_whichever_is_imported_first_all_are_hooked(code):
-    # OpenTelemetry's package imports both libraries, and either of ours imports that package.
-    ready = (
-        "from opentelemetry.sdk.trace import TracerProvider\n"
-        "from tracekit import clients, guard\n"
-        "def hooked(library):\n"
-        "    method = library.HTTPTransport.handle_request\n"
-        "    return hasattr(method, '__wrapped__') and not guard.faults()\n"
-    )
-    subprocess.run([sys.executable, "-c", ready + code], check=True, timeout=60)

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import errno
+import inspect
 import socket
+from contextlib import suppress
+from unittest import mock
 
 import pytest
 
@@ -78,3 +82,35 @@ def test_a_unix_socket_is_an_attempt_at_its_path(record, tmp_path):
 )
 def test_an_outcome_is_the_name_of_the_error(error, outcome):
     assert connect_scope.outcome_of(error) == outcome
+
+
+def loop_classes():
+    """Return the class of loop that each library makes; uvloop's where there is one."""
+    made = [asyncio.new_event_loop()]
+    with suppress(ImportError):
+        import uvloop
+
+        made.append(uvloop.new_event_loop())
+    for loop in made:
+        loop.close()
+    return [type(loop) for loop in made]
+
+
+@pytest.mark.parametrize("method", ["getaddrinfo", "sock_connect", "create_connection"])
+@pytest.mark.parametrize("loop", loop_classes(), ids=lambda kind: kind.__module__)
+def test_a_loops_coroutine_function_stays_one(install, loop, method):
+    tests = (asyncio.iscoroutinefunction, inspect.iscoroutinefunction)
+    before = [test(getattr(loop, method)) for test in tests]
+    install()
+
+    assert [test(getattr(loop, method)) for test in tests] == before
+
+
+def test_a_mock_of_a_loops_look_up_is_awaited(spans):
+    async def look_up():
+        loop = asyncio.get_running_loop()
+        with mock.patch.object(loop, "getaddrinfo") as replaced:
+            replaced.return_value = ["found"]
+            return await loop.getaddrinfo("a.test", 1)
+
+    assert asyncio.run(look_up()) == ["found"]

@@ -11,7 +11,11 @@ from itertools import pairwise
 
 import pytest
 import urllib3
-from conformance.outgoing import only_call
+from conformance.caller import Options
+from conformance.callers import CALLERS
+from conformance.outgoing import calls, only_call
+from conformance.urllib3_callers import Urllib3
+from faults.listening import Listener
 from faults.proxy import Proxy
 from faults.server import FaultServer
 
@@ -197,3 +201,44 @@ def test_a_certificate_that_fails_behind_the_tunnel_is_an_error_of_tls(spans):
     call = only_call(spans)
     assert call[names.ERROR_PHASE] == "tls"
     assert call.phase("proxy") > 0
+
+
+class Refusing(Listener):
+    """A proxy that takes its time to refuse each tunnel."""
+
+    def serve(self, connection):
+        connection.recv(65536)
+        self.delays.pause("proxy", DELAY)
+        connection.sendall(REFUSED)
+
+
+def refused_in_proxy(call):
+    return (
+        call[names.ERROR_PHASE] == "proxy"
+        and call.phase("proxy") >= DELAY
+        and call[names.phase("tls")] is call[names.TLS_SETUP] is None
+        and "tls" not in (call[names.DERIVED] or ())
+    )
+
+
+@pytest.mark.parametrize("kind", [one for one in CALLERS if one is not Urllib3])
+def test_a_refused_tunnel_fails_in_the_phase_of_the_proxy_and_not_in_tls(spans, kind):
+    with (
+        Refusing() as proxy,
+        kind(Options(proxy=f"http://127.0.0.1:{proxy.port}")) as caller,
+        pytest.raises(caller.errors),
+    ):
+        caller.get("https://server.test:443/")
+
+    assert refused_in_proxy(only_call(spans))
+
+
+def test_a_tunnel_refused_to_urllib3_fails_there_every_time_it_is_asked_for(spans):
+    with (
+        Refusing() as proxy,
+        urllib3.ProxyManager(f"http://127.0.0.1:{proxy.port}", retries=1) as pools,
+        pytest.raises(urllib3.exceptions.MaxRetryError),
+    ):
+        pools.request("GET", "https://server.test/")
+
+    assert [refused_in_proxy(call) for call in calls(spans)] == [True, True]
