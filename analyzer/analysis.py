@@ -14,7 +14,7 @@ from analyzer.findings import History, Request, findings
 from analyzer.milestones import milestones
 from analyzer.phases import Interval
 from analyzer.report import OffPath, Report, Root, Section
-from analyzer.span import Span
+from analyzer.span import Kind, Span
 from analyzer.timeline import timeline
 from analyzer.trace import Node, Tree
 from analyzer.units import duration
@@ -70,6 +70,8 @@ def analyze(
         timeline=timeline(tree, calls, touched, waited),
         hidden_findings=hidden_findings,
         calls=call_facts(calls.values(), tree.root.start, touched),
+        rooted=tree.rooted,
+        route_known=tree.rooted or tree.first.span.kind is Kind.SERVER,
     )
 
 

@@ -45,7 +45,7 @@ def _facts(call: Call, start: int, passing: Collection[Node]) -> CallFacts:
     node, span = call.node, call.node.span
     explained = call.phase_ns(*a.PHASES)
     body = body_facts(call, start)
-    error, phase = _failure(call)
+    error, phase = failure(call)
     return CallFacts(
         span_id=span.span_id,
         client=call.client,
@@ -75,7 +75,7 @@ def _facts(call: Call, start: int, passing: Collection[Node]) -> CallFacts:
     )
 
 
-def _failure(call: Call) -> tuple[str | None, str | None]:
+def failure(call: Call) -> tuple[str | None, str | None]:
     """Return what the call ended with and in which phase; an error status is no such thing."""
     for body in call.node.bodies:
         error = error_of(body)

@@ -18,18 +18,25 @@ def edges(calls: Iterable[Call]) -> tuple[Edge, ...]:
         if not wraps_another(call):
             grouped.setdefault((call.client, call.peer), []).append(call)
     found = [_edge(client, server, group) for (client, server), group in grouped.items()]
-    return tuple(sorted(found, key=lambda edge: -edge.handoff_ns))
+    return tuple(sorted(found, key=lambda edge: -_known_cost(edge)))
 
 
-def handoff_ns(call: Call) -> int:
-    """Return the client's time minus its server's; without a server span, all but the wait.
+def _known_cost(edge: Edge) -> int:
+    return edge.connection_ns if edge.handoff_ns is None else edge.handoff_ns
 
-    A call with neither a server span nor phases shows no hand-off: 0.
+
+def handoff_ns(calls: Iterable[Call]) -> int | None:
+    """Return the clients' time minus their servers'; None where no server sent a span.
+
+    Without one, what is spent on the other side cannot be told from the way there and back: a
+    server may send its headers at once and work while it sends the body.
     """
-    duration = call.node.duration
-    if call.servers:
-        return max(0, duration - sum(server.duration for server in call.servers))
-    return duration - call.phase_ns("wait") if call.phases else 0
+    traced = [call for call in calls if call.servers]
+    return sum(map(_beyond_servers, traced)) if traced else None
+
+
+def _beyond_servers(call: Call) -> int:
+    return max(0, call.node.duration - sum(server.duration for server in call.servers))
 
 
 def network_ns(call: Call) -> int:
@@ -55,7 +62,7 @@ def _edge(client: str, server: str, calls: list[Call]) -> Edge:
         new_connections=new,
         reused=reused,
         unknown=len(calls) - new - reused,
-        handoff_ns=sum(handoff_ns(call) for call in calls),
+        handoff_ns=handoff_ns(calls),
         pool_wait_ns=phases["pool"],
         dns_ns=phases["dns"],
         connect_ns=phases["connect"],

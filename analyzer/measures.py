@@ -63,7 +63,8 @@ def measures(report: Report) -> Mapping[Measure, int]:
     taken: dict[Measure, int] = defaultdict(int)
     taken[TOTAL] = report.total_ns
     for edge in report.edges:
-        taken[Measure("handoff", edge.client, peer=edge.server)] += edge.handoff_ns
+        if edge.handoff_ns is not None:
+            taken[Measure("handoff", edge.client, peer=edge.server)] += edge.handoff_ns
     for stage in report.stages:
         taken[Measure("stage", stage.service, stage.stage, stage.peer)] += stage.ns
     for mark in report.milestones:

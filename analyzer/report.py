@@ -52,6 +52,7 @@ class Edge:
     """All calls from one service to another in this request; sums over the calls.
 
     ``handoff_ns`` is the client spans' time minus the server spans' time: what the connection cost.
+    It is None where no call reached a server that sent spans: nobody knows how long that worked.
     """
 
     client: str
@@ -60,7 +61,7 @@ class Edge:
     new_connections: int
     reused: int
     unknown: int
-    handoff_ns: int
+    handoff_ns: int | None
     pool_wait_ns: int
     dns_ns: int
     connect_ns: int
@@ -73,7 +74,7 @@ class Edge:
 
     @property
     def connection_ns(self) -> int:
-        """The part of the hand-off that a reused connection would not have cost."""
+        """The part of the calls that a reused connection would not have cost."""
         opening = self.dns_ns + self.connect_ns + self.proxy_ns + self.tls_ns
         return self.pool_wait_ns + opening
 
@@ -106,7 +107,8 @@ class Finding:
     """One cause: what it is, what shows it, what it costs, where it is and how to mend it.
 
     *evidence* is sentences with numbers from this data; *where* is ``file:line in function()`` or
-    None; *fix* is lines of words and code; *saving_ns* is what a re-simulation (R7) predicts.
+    None; *fix* is lines of words and code; *saving_ns* is what a re-simulation (R7) predicts. A
+    *fatal* one cost the request itself: it failed, and *cost_ns* is all of it.
     """
 
     rule: str
@@ -117,6 +119,7 @@ class Finding:
     where: str | None
     fix: tuple[str, ...]
     saving_ns: int | None = None
+    fatal: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,3 +167,7 @@ class Report:
     """How many causes cost too little to be named among the findings."""
     calls: tuple[CallFacts, ...] = field(default=(), repr=False)
     """Every outgoing call, in order of time."""
+    rooted: bool = True
+    """Whether its root span has come: without, *total_ns* is only the extent seen so far."""
+    route_known: bool = True
+    """Whether *root* names a route: without a root span only where a server span comes first."""

@@ -93,8 +93,8 @@ def resolve(store: Store, text: str) -> str:
     """Return the key of the request that *text* means, for `load`.
 
     *text* is a request ID, a trace ID, at least 4 characters that begin the ID of just one request
-    (or, failing that, begin its short form, or end it), ``latest`` or ``slowest``. Raises
-    NoSuchRequest or AmbiguousRequest.
+    (or, failing that, begin its short form, or end it), ``latest`` or ``slowest``: of those whose
+    root span has come, else of all. Raises NoSuchRequest or AmbiguousRequest.
     """
     if text in ("latest", "slowest"):
         return _extreme(store, text)
@@ -207,11 +207,7 @@ def _request_row(row: Mapping[str, Any]) -> RequestRow:
 
 
 def _extreme(store: Store, which: str) -> str:
-    name, params = {
-        "latest": ("request_ids", {"most": 1}),
-        "slowest": ("slowest_request", {}),
-    }[which]
-    rows = store.query(name, **params)
+    rows = store.query(f"{which}_request")
     if not rows:
         raise NoSuchRequest(f"no requests in {store.name} yet.")
     return str(rows[0]["request"])

@@ -85,6 +85,11 @@ class Tree:
     complete: bool
     warnings: list[str]
 
+    @property
+    def rooted(self) -> bool:
+        """Whether the request's own first span is here, and not only some below it."""
+        return self.first.span.parent_id in _NO_PARENT
+
 
 def grow(spans: Sequence[Span]) -> Forest:
     """Link spans to their parents and find roots and orphans (R0); times are still raw."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from analyzer.findings import (
     address_in_vain,
     dead_connection,
+    failed_call,
     hidden_retry,
     idle_too_long,
     no_address,
@@ -32,32 +33,29 @@ _RULES = (
     slow_dns.find,
     slow_tls.find,
     stream_stalls.find,
+    failed_call.find,
 )
 LEAST_COST_NS = 1_000_000
 LEAST_SHARE = 0.01
-TIE = 0.01
+FIGURES = 3
 
 
 def findings(request: Request) -> tuple[tuple[Finding, ...], int]:
-    """Return what every rule finds, the most costly first; of equal ones the narrower cause first.
+    """Return what every rule finds, the most costly first; of equal ones the first rule's first.
 
     What costs less than 1 ms and less than 1 % of the request is not worth a reader's time: it is
     only counted, in the second part.
     """
     found = [finding for find in _RULES for finding in find(request)]
     worth = [f for f in found if f.cost_ns >= LEAST_COST_NS or f.share >= LEAST_SHARE]
-    return tuple(_narrower_first(worth)), len(found) - len(worth)
+    worth.sort(key=lambda finding: -_as_shown(finding.cost_ns))
+    return tuple(worth), len(found) - len(worth)
 
 
-def _narrower_first(in_order_of_rules: list[Finding]) -> list[Finding]:
-    """Return the findings by cost; of neighbours less than a per cent apart the first rule's first.
+def _as_shown(ns: int) -> int:
+    """Return *ns* to the three figures that are shown: what looks alike keeps the rules' order.
 
     An address in vain is nearly all of what its new connection costs.
     """
-    ordered = sorted(in_order_of_rules, key=lambda finding: -finding.cost_ns)
-    rank = {id(finding): number for number, finding in enumerate(in_order_of_rules)}
-    for n in range(len(ordered) - 1):
-        one, other = ordered[n : n + 2]
-        if one.share - other.share < TIE and rank[id(other)] < rank[id(one)]:
-            ordered[n : n + 2] = [other, one]
-    return ordered
+    unit: int = 10 ** max(0, len(str(ns)) - FIGURES)
+    return (ns + unit // 2) // unit * unit

@@ -1,7 +1,8 @@
 """A kept client whose connection was gone when it was needed again (``idle-too-long``).
 
-The client is no fault: it had served calls before. But its last call to this server was longer ago
-than the server, or the client itself, keeps an idle connection.
+The client is no fault: it had served calls before. After a pause shorter than the client keeps an
+idle connection it was the server that closed it, because it restarted or keeps idle ones for less.
+After a longer one it may have been either. One pause proves no lifetime: all of it is possible.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ LONGEST_KEEP_ALIVE = 600
 """Seconds; pauses beyond it are nothing that a keep-alive should bridge."""
 _EXPIRY = {"httpx": 5, "httpx2": 5, "aiohttp": 15}
 """Seconds after which a client drops an idle connection by itself, unless it is told otherwise."""
+_SERVERS = {"gunicorn": (2, "--keep-alive"), "uvicorn": (5, "--timeout-keep-alive")}
+"""Seconds for which a server keeps an idle connection unless told otherwise, and how to tell it."""
 
 
 def find(request: Request) -> Iterable[Finding]:
@@ -48,7 +51,7 @@ def _finding(request: Request, pauses: Mapping[Call, int]) -> Finding:
     cost = sum(request.cost(call, intervals) for call, intervals in opening.items())
     return Finding(
         rule=RULE,
-        title=f"The connection to {calls[0].peer} had been idle too long",
+        title=f"The idle connection to {calls[0].peer} was gone",
         cost_ns=cost,
         share=request.share(cost),
         evidence=tuple(_evidence(pauses)),
@@ -67,12 +70,29 @@ def _evidence(pauses: Mapping[Call, int]) -> Iterator[str]:
         f"The client is kept: it is {duration(call.number(a.CLIENT_AGE) or 0)} old and had served "
         f"{before}. Its last one to {call.peer} was over {duration(pauses[call])} ago."
     )
+    yield _who_closed_it(call, max(pauses.values()))
+
+
+def _who_closed_it(call: Call, pause: int) -> str:
+    keeps = ", ".join(f"{name} {_SERVERS[name][0]} s" for name in _closing(pause))
     library = call.text(a.CLIENT_LIBRARY) or ""
-    expiry = _EXPIRY.get(library)
-    if expiry is not None and pauses[call] >= expiry * SECOND:
-        yield f"Likely: {library} drops a connection that was idle for {expiry} s, unless told."
-    else:
-        yield "Likely: the server closes an idle connection sooner than that (uvicorn after 5 s)."
+    if _client_may_have(call, pause):
+        dropped = f"{library} drops a connection that was idle for {_EXPIRY[library]} s"
+        return f"Possible: {dropped}, unless told; or the server had closed it ({keeps})."
+    closed = f"{call.peer} had restarted, or keeps an idle connection for less than that ({keeps})"
+    if library in _EXPIRY:
+        return f"Possible: {closed}; {library} itself keeps one for {_EXPIRY[library]} s."
+    return f"Possible: {closed}."
+
+
+def _closing(pause: int) -> list[str]:
+    """Return the servers that close a connection by themselves in such a *pause*."""
+    return [name for name, (seconds, _) in _SERVERS.items() if seconds * SECOND <= pause]
+
+
+def _client_may_have(call: Call, pause: int) -> bool:
+    expiry = _EXPIRY.get(call.text(a.CLIENT_LIBRARY) or "")
+    return expiry is not None and pause >= expiry * SECOND
 
 
 def _fix(call: Call, pause: int) -> Iterator[str]:
@@ -81,18 +101,19 @@ def _fix(call: Call, pause: int) -> Iterator[str]:
         yield "open it ahead of need, with a cheap request when the work begins: no keep-alive"
         yield "should last through such a pause"
         return
-    yield from _expiry(call, seconds)
-    yield (
-        f"let {call.peer} keep idle connections for over {seconds} s: uvicorn --timeout-keep-alive "
-        f"{seconds}, gunicorn --keep-alive {seconds}"
-    )
+    if _client_may_have(call, pause):
+        yield from _expiry(call, seconds)
+    options = ", ".join(f"{name} {_SERVERS[name][1]} {seconds}" for name in _closing(pause))
+    yield f"let {call.peer} keep idle connections for {seconds} s: {options}"
+    if not _client_may_have(call, pause):
+        yield f"if {call.peer} had restarted, there is nothing to mend"
 
 
 def _expiry(call: Call, seconds: int) -> Iterator[str]:
     library = call.text(a.CLIENT_LIBRARY) or ""
-    if library in ("httpx", "httpx2"):
-        limits = f"{library}.Limits(keepalive_expiry={seconds})"
-        yield f"{library}.Client(limits={limits})   # or AsyncClient"
-    elif library == "aiohttp":
+    if library == "aiohttp":
         connector = f"aiohttp.TCPConnector(keepalive_timeout={seconds})"
         yield f"aiohttp.ClientSession(connector={connector})"
+    else:
+        limits = f"{library}.Limits(keepalive_expiry={seconds})"
+        yield f"{library}.Client(limits={limits})   # or AsyncClient"

@@ -2,7 +2,8 @@
 
 A stall is a gap far longer than the stream's others (five medians and 100 ms), less what its reader
 took: the pieces were not there. The cost is what the request waited for in that time, on either
-side of the stream.
+side of the stream. Without the stall the piece would still have come after a usual gap, the median:
+that much of each stall is not saved.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def find(request: Request) -> Iterable[Finding]:
 
 def _finding(request: Request, calls: Sequence[Call]) -> Finding:
     cuts = request.merged(request.below(call, stalls_of(call)) for call in calls)
+    saved = request.merged(request.below(call, _beyond_usual(call)) for call in calls)
     cost = request.cost_of(cuts)
     worst = max(calls, key=_stalled)
     return Finding(
@@ -46,8 +48,16 @@ def _finding(request: Request, calls: Sequence[Call]) -> Finding:
         evidence=tuple(_evidence(worst, len(calls))),
         where=first_place(calls),
         fix=tuple(_fix(worst)),
-        saving_ns=request.saving_of(cuts),
+        saving_ns=request.saving_of(saved),
     )
+
+
+def _beyond_usual(call: Call) -> tuple[Interval, ...]:
+    """Return the stalls without their first part, as long as the stream's usual gap."""
+    body = body_facts(call, call.node.start) or BodyFacts()
+    usual = max(0, body.gap_p50_ns or 0)
+    later = (Interval(start + usual, end) for start, end in stalls_of(call))
+    return tuple(stall for stall in later if stall.start < stall.end)
 
 
 def _stalled(call: Call) -> int:

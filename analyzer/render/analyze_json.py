@@ -17,13 +17,17 @@ All durations are integer nanoseconds, all shares fractions of ``total_ns`` (0.0
     stages                  [{service, stage, kind, peer, ns, share}]; ns sum to total_ns exactly
     edges                   [{client, server, calls, new_connections, reused, unknown, handoff_ns,
                               pool_wait_ns, dns_ns, connect_ns, tls_ns, send_ns, wait_ns,
-                              network_ns, receive_ns, proxy_ns}]
+                              network_ns, receive_ns, proxy_ns}]; handoff_ns is null where the
+                              server sent no spans: how long it worked is not known
     critical_path           [{span_id, service, name, start_ns, ns}]; ns sum to total_ns exactly
     spans_off_path          [{span_id, service, name, start_ns, ns, reason}]
     connection_overhead_ns  pool wait, DNS, connect, proxy and TLS on the critical path
-    findings                [{rule, title, cost_ns, share, evidence, where, fix, saving_ns}], the
-                            most costly first; evidence and fix are [string], where is a string or
-                            null, saving_ns (what a re-simulation predicts) an integer or null
+    findings                [{rule, title, cost_ns, share, evidence, where, fix, saving_ns, fatal}],
+                            the most costly first, to three figures; evidence and fix are [string],
+                            where is a string or null, saving_ns (what a re-simulation predicts) an
+                            integer or null; fatal is whether the request failed by it, all of
+                            which is then its cost
+    smaller_findings        how many more cost less than 1 ms and less than 1 %
     warnings                [string]
     calls                   [{span_id, client, server, start_ns, ns, on_path, method, path, status,
                               error, error_phase, resend, redirect, phases, unexplained_ns, gc_ns,
@@ -82,6 +86,7 @@ def to_document(report: Report) -> dict[str, Any]:
         "spans_off_path": [asdict(span) for span in report.spans_off_path],
         "connection_overhead_ns": report.connection_overhead_ns,
         "findings": [asdict(finding) for finding in report.findings],
+        "smaller_findings": report.hidden_findings,
         "warnings": list(report.warnings),
         "calls": [_call(call) for call in report.calls],
     }

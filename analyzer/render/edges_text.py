@@ -36,14 +36,18 @@ def print_edges(report: Report, console: Console) -> None:
     for edge in report.edges:
         numbers = [edge.calls, edge.new_connections, edge.reused]
         numbers += [edge.unknown] if with_unknown else []
-        lengths = [edge.handoff_ns, edge.connection_ns]
-        lengths += [getattr(edge, field) for field in phases.values()]
+        lengths = [edge.connection_ns, *(_length(edge, field) for field in phases.values())]
         made.add_row(
             Text(shorten(f"{edge.client} → {edge.server}", console.width * 3 // 8)),
             *(Text(str(number)) for number in numbers),
-            *(Text(column(ns) if ns else "–  ") for ns in lengths),
+            Text("not traced" if edge.handoff_ns is None else _shown(edge.handoff_ns)),
+            *(Text(_shown(ns)) for ns in lengths),
         )
     console.print(made)
+
+
+def _shown(ns: int) -> str:
+    return column(ns) if ns else "–  "
 
 
 def _used_phases(report: Report) -> dict[str, str]:

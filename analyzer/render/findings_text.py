@@ -25,6 +25,9 @@ def print_findings(report: Report, console: Console) -> None:
             prose(console, "at", _short(finding.where), style="cyan")
         _print_fix(finding, console)
         _print_saving(finding, report.total_ns, console)
+    if report.findings and report.hidden_findings:
+        aside = f"no other costs 1 ms or 1 %  ({report.hidden_findings} smaller)"
+        console.print(Text(f"    {aside}", style=ASIDE))
 
 
 def _none(hidden: int) -> str:
@@ -40,7 +43,8 @@ def _short(where: str) -> str:
 
 def _print_title(number: int, finding: Finding, console: Console) -> None:
     title = printable(finding.title)
-    cost = Text(f"costs {duration(finding.cost_ns)} ({percent(finding.share)})", "bold yellow")
+    amount = f"{duration(finding.cost_ns)} ({percent(finding.share)})"
+    cost = Text(f"costs {'the request' if finding.fatal else amount}", "bold yellow")
     gap = console.width - 4 - cell_len(title) - len(cost)
     if gap >= 2:
         console.print(Text(f"{number:>2}  {title}{' ' * gap}", style="bold").append_text(cost))

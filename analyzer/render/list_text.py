@@ -85,10 +85,10 @@ def _columns(requests: Sequence[Listed], *, wide: bool) -> dict[str, _Column]:
     return {
         "ID": _Column("ID", ids),
         "when": _Column(_when(day, today), times),
-        "route": _Column("route", [f"{row.service} {row.name}" for row in rows]),
+        "route": _Column("route", [_route(one) for one in requests]),
         "total": _Column("total", [column(one.report.total_ns) for one in requests], "right"),
         "connection": _connection(requests, wide=wide),
-        "status": _Column("status", [_status(row) for row in rows]),
+        "status": _Column("status", [_status(one) for one in requests]),
         "finding": _Column("finding", [_finding(one.report, wide=wide) for one in requests]),
     }
 
@@ -116,14 +116,24 @@ def _connection(requests: Sequence[Listed], *, wide: bool) -> _Column:
     return _Column("connection", texts)
 
 
-def _status(row: RequestRow) -> str:
+def _route(listed: Listed) -> str:
+    name = listed.row.name if listed.report.route_known else "…"
+    return f"{listed.row.service} {name}"
+
+
+def _status(listed: Listed) -> str:
+    row = listed.row
+    if not listed.report.route_known:
+        return "–"
     if row.status is not None:
         return str(row.status)
     return "error" if row.error else "–"
 
 
 def _finding(report: Report, *, wide: bool) -> str:
-    """Return the most costly finding in two or three words, or a dash."""
+    """Return the most costly finding in two or three words, or a dash; or that it goes on still."""
+    if not report.rooted:
+        return "incomplete"
     if not report.findings:
         return "–"
     rule = report.findings[0].rule

@@ -23,7 +23,7 @@ _ON_PATH, _OFF_PATH, _PHASE, _MILESTONE = "█", "▄", "░", "◆"
 _MEANINGS = {
     _ON_PATH: "critical path",
     _OFF_PATH: "beside it",
-    _PHASE: "connection",
+    _PHASE: "a call's phases",
     _MILESTONE: "milestone",
 }
 _SERVICE_COLOURS = ("cyan", "green", "blue", "magenta", "bright_cyan", "bright_green")

@@ -15,6 +15,7 @@ READABLE = frozenset(
         "failed_attempts",
         "find_requests",
         "last_use",
+        "latest_request",
         "load_spans",
         "recent_requests",
         "request_ids",

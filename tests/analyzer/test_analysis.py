@@ -66,3 +66,19 @@ def test_an_end_before_the_start_counts_as_no_length():
     report = analyze([root, span("odd", 50, 40, root)])
 
     assert report.total_ns == sum(stage.ns for stage in report.stages) == 100 * MS
+
+
+@pytest.mark.parametrize(
+    ("first", "rooted", "route_known"),
+    [
+        (server("POST /hear", 0, 100), True, True),
+        (span("job", 0, 100), True, True),
+        (server("POST /speak", 0, 100, "f" * 16), False, True),
+        (span("finalize", 0, 100, "f" * 16), False, False),
+    ],
+    ids=["server", "script", "server below one that is missing", "stage of one that is missing"],
+)
+def test_a_request_without_its_root_is_known_only_by_a_server_span(first, rooted, route_known):
+    report = analyze([first, server("in", 10, 20, first)])
+
+    assert (report.rooted, report.route_known) == (rooted, route_known)

@@ -33,7 +33,7 @@ EMPTY = Report(
 )
 
 
-def edge(handoff_ns: int, *, reused: bool) -> Edge:
+def edge(handoff_ns: int | None, *, reused: bool) -> Edge:
     return Edge("stt", "pre", 1, not reused, int(reused), 0, handoff_ns, *[0] * 8)
 
 
@@ -186,6 +186,13 @@ def test_hand_offs_are_compared_as_rows():
     assert row.verdict.outcome is Outcome.FASTER
     assert (comparison.mix_before.reused, comparison.mix_before.known) == (0, 8)
     assert (comparison.mix_after.reused, comparison.mix_after.known) == (8, 8)
+
+
+def test_a_hand_off_that_is_not_known_is_no_row():
+    unknown = Side("x", [replace(EMPTY, edges=(edge(None, reused=False),))])
+    comparison = compare(unknown, unknown)
+
+    assert {row.measure.kind for row in (*comparison.tested, *comparison.folded)} == {"total"}
 
 
 def test_a_milestone_counts_only_where_it_was_reached_and_the_first_time():

@@ -38,18 +38,12 @@ def test_a_tunnel_through_a_proxy_is_part_of_what_the_connection_cost():
     assert (found.proxy_ns, found.connection_ns) == (25 * MS, 40 * MS)
 
 
-def test_without_a_server_span_the_hand_off_is_all_but_the_wait():
+def test_without_a_server_span_no_hand_off_is_known():
     root = server("in", 0, 100, service="front")
     found = edge(root, call(10, 90, root, PHASES, service="front"))
 
     assert found.server == "back:80"
-    assert (found.handoff_ns, found.network_ns) == (22 * MS, 0)
-
-
-def test_a_call_with_neither_phases_nor_a_server_shows_no_hand_off():
-    root = server("in", 0, 100, service="front")
-
-    assert edge(root, call(10, 90, root, service="front")).handoff_ns == 0
+    assert (found.handoff_ns, found.connection_ns, found.network_ns) == (None, 20 * MS, 0)
 
 
 def test_the_network_is_the_wait_in_which_the_server_was_not_at_work():
@@ -76,9 +70,11 @@ def test_several_calls_are_summed():
     root = server("in", 0, 200, service="front")
     outs = [call(10 + at, 90 + at, root, {"wait": (20 + at, 80 + at)}, service="front")
             for at in (0, 100)]  # fmt: skip
-    found = edge(root, *outs)
+    backs = [server("in", 30 + at, 70 + at, out, service="back")
+             for at, out in zip((0, 100), outs, strict=True)]  # fmt: skip
+    found = edge(root, *outs, *backs)
 
-    assert (found.calls, found.wait_ns, found.handoff_ns) == (2, 120 * MS, 40 * MS)
+    assert (found.calls, found.wait_ns, found.handoff_ns) == (2, 120 * MS, 80 * MS)
 
 
 def test_a_server_that_outlived_its_client_makes_no_negative_hand_off():
@@ -105,7 +101,8 @@ def test_a_database_is_named_by_its_system_where_it_has_no_address():
 
 def test_the_most_expensive_hand_off_comes_first():
     root = server("in", 0, 100)
-    cheap = call(10, 20, root, {"wait": (11, 20)}, attributes={a.SERVER_ADDRESS: "cheap"})
-    dear = call(30, 90, root, {"wait": (80, 90)}, attributes={a.SERVER_ADDRESS: "dear"})
+    cheap = call(10, 12, root, {"wait": (10, 12)})
+    served = server("in", 11, 12, cheap, service="cheap")
+    dear = call(30, 90, root, {"connect": (30, 80)}, attributes={a.SERVER_ADDRESS: "dear"})
 
-    assert [e.server for e in analyze([root, cheap, dear]).edges] == ["dear:80", "cheap:80"]
+    assert [e.server for e in analyze([root, cheap, served, dear]).edges] == ["dear:80", "cheap"]

@@ -25,12 +25,19 @@ def idle_for(seconds):
 def test_a_connection_that_a_kept_client_opens_after_a_pause_is_named_with_the_pause():
     (finding,) = found(RULE, handled(100, kept(20)), idle_for(12))
 
-    assert finding.title == "The connection to back:80 had been idle too long"
+    assert finding.title == "The idle connection to back:80 was gone"
     assert (finding.cost_ns, finding.saving_ns) == (20 * MS, 20 * MS)
     assert "had served 37 calls" in finding.evidence[1]
     assert "over 12.0 s ago" in finding.evidence[1]
-    assert finding.evidence[2].startswith("Likely: the server closes")
-    assert "--timeout-keep-alive 18" in finding.fix[0]
+    assert finding.evidence[2] == (
+        "Possible: back:80 had restarted, or keeps an idle connection for less than that "
+        "(gunicorn 2 s, uvicorn 5 s)."
+    )
+    assert finding.fix == (
+        "let back:80 keep idle connections for 18 s: gunicorn --keep-alive 18, "
+        "uvicorn --timeout-keep-alive 18",
+        "if back:80 had restarted, there is nothing to mend",
+    )
     assert finding.where == "app.py:7"
 
 
@@ -42,16 +49,39 @@ def test_nothing_is_said_of_a_missing_session_then():
     ("library", "seconds", "words", "line"),
     [
         ("httpx", 6, "httpx drops a connection", "keepalive_expiry=9"),
-        ("httpx", 3, "the server closes", "keepalive_expiry=5"),
         ("aiohttp", 20, "aiohttp drops a connection", "keepalive_timeout=30"),
     ],
 )
-def test_the_side_that_closes_first_is_named(library, seconds, words, line):
+def test_after_a_pause_that_the_client_does_not_bridge_either_side_may_have_closed(
+    library, seconds, words, line
+):
     spans = handled(100, kept(20, **{a.CLIENT_LIBRARY: library}))
     (finding,) = found(RULE, spans, idle_for(seconds))
 
     assert words in finding.evidence[2]
+    assert "or the server had closed it (gunicorn 2 s, uvicorn 5 s)" in finding.evidence[2]
     assert line in finding.fix[0]
+    assert finding.fix[1].startswith("let back:80 keep idle connections")
+
+
+@pytest.mark.parametrize(
+    ("library", "seconds", "servers", "kept_for"),
+    [
+        ("httpx2", 2.68, "(gunicorn 2 s)", "httpx2 itself keeps one for 5 s"),
+        ("httpx", 4.9, "(gunicorn 2 s)", "httpx itself keeps one for 5 s"),
+        ("aiohttp", 6, "(gunicorn 2 s, uvicorn 5 s)", "aiohttp itself keeps one for 15 s"),
+    ],
+)
+def test_a_pause_that_the_client_bridges_is_the_servers_and_no_setting_of_the_client_is_the_fix(
+    library, seconds, servers, kept_for
+):
+    spans = handled(100, kept(20, **{a.CLIENT_LIBRARY: library}))
+    (finding,) = found(RULE, spans, idle_for(seconds))
+
+    assert finding.evidence[2].startswith("Possible: back:80 had restarted, or keeps")
+    assert f"less than that {servers}; {kept_for}." in finding.evidence[2]
+    assert finding.fix[0].startswith("let back:80 keep idle connections")
+    assert not any(library in line for line in finding.fix)
 
 
 def test_a_pause_that_no_keep_alive_should_bridge_has_another_fix():

@@ -25,11 +25,19 @@ def streaming(start, end, *stalls, headers=5, **more):
     return lambda root: call(start, end, root, phases, attributes=attributes)
 
 
+def test_a_stall_saves_what_it_took_beyond_the_usual_gap_of_which_there_may_be_none():
+    (finding,) = found(
+        RULE, handled(1000, streaming(10, 900, (100, 200), **{a.BODY_GAP_P50: None}))
+    )
+
+    assert (finding.cost_ns, finding.saving_ns) == (200 * MS, 200 * MS)
+
+
 def test_stalls_are_the_cost_and_told_with_the_usual_gap():
     (finding,) = found(RULE, handled(1000, streaming(10, 900, (100, 200), (500, 150))))
 
     assert finding.title == "The stream from back:80 stalls"
-    assert (finding.cost_ns, finding.saving_ns) == (350 * MS, 350 * MS)
+    assert (finding.cost_ns, finding.saving_ns) == (350 * MS, 330 * MS)
     assert finding.evidence[:2] == (
         "2 stalls took 350 ms in a stream with a median gap of 10.0 ms.",
         "The longest, 200 ms, began 100 ms into the call.",
@@ -44,7 +52,7 @@ def test_where_the_server_sends_spans_the_one_that_was_running_is_named():
     (finding,) = found(RULE, spans)
 
     assert finding.cost_ns == 200 * MS
-    assert finding.saving_ns == 200 * MS
+    assert finding.saving_ns == 190 * MS
     assert finding.evidence[1].endswith("; back was in llm meanwhile.")
 
 

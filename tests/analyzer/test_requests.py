@@ -140,6 +140,17 @@ def test_latest_began_last_and_slowest_took_longest(filled):
     assert resolve(filled, "slowest") == FIRST
 
 
+@pytest.mark.parametrize("text", ["latest", "slowest"])
+def test_a_request_still_going_on_is_latest_or_slowest_only_where_no_other_is_over(store, text):
+    going_on = span(9, trace_id=TRACES[1], parent_id="f" * 16, end_ns=START + 90_000_000)
+    store.insert([going_on])
+    assert resolve(store, text) == TRACES[1]
+
+    store.insert([span(1, request_id=FIRST, trace_id=TRACES[0])])
+    store.insert([span(2, trace_id=TRACES[0], parent_id=span(1).span_id)])
+    assert resolve(store, text) == FIRST
+
+
 def test_an_unknown_request_names_the_store_its_time_and_the_nearest(filled):
     with pytest.raises(NoSuchRequest) as caught:
         resolve(filled, "5961b2xx")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import get_args
 
 from sample_reports import QUIET, STORY, TOTAL
@@ -36,7 +37,7 @@ OF_EACH = {
         "receive_ns", "proxy_ns",
     },
     "critical_path": {"span_id", "service", "name", "start_ns", "ns"},
-    "findings": {"rule", "title", "cost_ns", "share", "evidence", "where", "fix"},
+    "findings": {"rule", "title", "cost_ns", "share", "evidence", "where", "fix", "fatal"},
     "calls": {
         "span_id", "client", "server", "start_ns", "ns", "on_path", "method", "path", "status",
         "error", "error_phase", "resend", "redirect", "phases", "unexplained_ns", "gc_ns",
@@ -54,6 +55,15 @@ def test_every_key_of_the_contract_is_there_with_its_type():
         assert document[key], key
         assert all(fields <= entry.keys() for entry in document[key]), key
     assert document["root"] == {"service": "stt", "name": "POST /hear"}
+
+
+def test_a_hand_off_that_is_not_known_is_null():
+    report = replace(STORY, edges=(replace(STORY.edges[0], handoff_ns=None),))
+    assert json.loads(to_json(report))["edges"][0]["handoff_ns"] is None
+
+
+def test_findings_too_small_to_name_are_counted():
+    assert json.loads(to_json(replace(STORY, hidden_findings=2)))["smaller_findings"] == 2
 
 
 def test_stages_sum_to_the_total_exactly():

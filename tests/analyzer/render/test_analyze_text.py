@@ -89,7 +89,7 @@ def test_connection_phases_look_different_from_spans_without_colour(paper):
     assert "█" not in vain
     assert "timed out" in vain
     assert "███" in sheet.line_with("synthesis")
-    assert "░ connection" in sheet.text
+    assert "░ a call's phases" in sheet.text
 
 
 def test_work_that_did_not_decide_the_total_has_a_glyph_of_its_own(paper):
@@ -194,6 +194,29 @@ def test_findings_too_small_to_name_are_counted(paper):
     text = printed(paper, report).text
     assert "none that costs 1 ms or 1 %  (2 smaller)" in text
     assert "no cause" not in text
+
+
+def test_findings_too_small_to_name_are_counted_below_the_others_too(paper):
+    report = dataclasses.replace(STORY, hidden_findings=3)
+    assert "no other costs 1 ms or 1 %  (3 smaller)" in printed(paper, report).text
+    assert "smaller)" not in printed(paper, STORY).text
+
+
+def test_a_finding_by_which_the_request_failed_costs_the_request(paper):
+    fatal = dataclasses.replace(STORY.findings[0], fatal=True)
+    report = dataclasses.replace(STORY, findings=(fatal,))
+    assert "costs the request" in printed(paper, report).text
+
+
+def test_a_hand_off_to_a_service_without_spans_is_not_traced_but_its_connection_is_shown(paper):
+    edge = dataclasses.replace(STORY.edges[0], handoff_ns=None)
+    text = printed(paper, dataclasses.replace(STORY, edges=(edge,))).text
+    (line,) = (
+        line
+        for line in text.splitlines()
+        if line.startswith("stt → preprocessor") and "not traced" in line
+    )
+    assert line.split()[-4:] == ["not", "traced", "2.06", "s"]
 
 
 def test_what_was_assumed_and_what_was_not_waited_for_is_said(paper):

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from sample_reports import MS, STORY
 
+from analyzer.render.list_json import to_line
 from analyzer.render.list_text import Listed, print_list
 from analyzer.requests import RequestRow, short_id
 
@@ -102,3 +104,22 @@ def test_a_request_without_a_long_name_leaves_the_room_to_the_finding(paper):
     one = listed(UUID, rule="a-cause-with-a-rather-long-name")
     short = replace(one, row=replace(one.row, service="a", name="b"))
     assert "a cause with a rather long" in printed(paper, [short], 80).lines[1]
+
+
+@pytest.mark.parametrize(
+    ("route_known", "words"),
+    [(False, ["preprocessor", "…"]), (True, ["preprocessor", "POST"])],
+    ids=["inner span first", "server span first"],
+)
+def test_a_request_without_its_root_is_incomplete_and_named_only_by_a_route(
+    paper, route_known, words
+):
+    one = listed(UUID, rule="no-connection-reuse")
+    going_on = replace(one.report, rooted=False, route_known=route_known)
+    line = printed(paper, [replace(one, report=going_on)], 200).lines[1]
+
+    assert line.split()[2:4] == words
+    assert line.split()[-2:] == ["200" if route_known else "–", "incomplete"]
+    document = json.loads(to_line(replace(one, report=going_on)))
+    assert document["complete"] is False
+    assert (document["name"] is not None, document["status"] is not None) == (route_known,) * 2
