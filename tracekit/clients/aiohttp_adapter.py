@@ -27,7 +27,6 @@ from tracekit.lean_tracer import LeanTracer
 from tracekit.phases import ConnectionPhases
 
 _FOREIGN = ("opentelemetry.instrumentation.aiohttp_client",)
-_NOTICEABLE = 1_000_000
 _Method = Callable[..., Awaitable[Any]]
 
 
@@ -134,8 +133,7 @@ class AiohttpAdapter:
         call, protocol = hop.call, connection.protocol
         record = call.record
         record.end("pool", now)
-        if now - record.start > _NOTICEABLE:
-            callsite.note(record)
+        callsite.note_wait(record, now - record.start)
         if record.is_new:
             _meet(self._connections.opened(protocol, now), protocol)
         used = call.connection = self._connections.use(protocol, record, now)

@@ -7,9 +7,8 @@ from typing import Any
 
 from tracekit.clients.call import Call
 from tracekit.clients.registry import Client
-from tracekit.clients.sending import Sending
+from tracekit.clients.sending import REDIRECTS, Sending
 
-_REDIRECTS = (301, 302, 303, 307, 308)
 _IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 
 
@@ -44,7 +43,7 @@ class Asked(Sending):
         """Tell whether aiohttp will follow this response to another place."""
         follows = self.options.get("allow_redirects", True)
         elsewhere = "Location" in headers or "URI" in headers
-        return bool(follows and status in _REDIRECTS and elsewhere)
+        return bool(follows and status in REDIRECTS and elsewhere)
 
     def tries_again(self, error: BaseException) -> bool:
         """Tell whether aiohttp will send the request again after *error*; it does so once."""

@@ -193,7 +193,8 @@ class Call:
         # An error of the status is told by the call's own span; the body is sound.
         if self.record.error not in (None, str(self.record.status)):
             child.set_attribute(names.ERROR_TYPE, str(self.record.error))
-            child.set_status(Status(StatusCode.ERROR))
+            if self.record.error not in _LEFT:
+                child.set_status(_ERROR)
         child.end(self._unix(at))
 
     def _unix(self, perf: int) -> int:

@@ -11,6 +11,7 @@ from types import FrameType
 
 from tracekit.phases import CallSite, ConnectionPhases
 
+_NOTICEABLE = 1_000_000
 _PLUMBING = (
     "aiohappyeyeballs",
     "aiohttp",
@@ -61,6 +62,12 @@ def note(record: ConnectionPhases) -> None:
     """
     if record.call_site is None:
         record.call_site = find()
+
+
+def note_wait(record: ConnectionPhases, nanoseconds: int) -> None:
+    """Write it down for a call that waited for its pool for so long that somebody may ask why."""
+    if nanoseconds > _NOTICEABLE:
+        note(record)
 
 
 def _is_another_task(frame: FrameType) -> bool:

@@ -15,7 +15,6 @@ from tracekit.clients.observing import observer
 from tracekit.clients.registry import Connections
 from tracekit.phases import ConnectionPhases
 
-_NOTICEABLE = 1_000_000
 Trace = Callable[[str, dict[str, Any]], Any]
 
 
@@ -110,8 +109,7 @@ class Events:
             return
         record = self._record
         record.end("pool", now)
-        if now - record.start > _NOTICEABLE:
-            callsite.note(record)
+        callsite.note_wait(record, now - record.start)
         record.begin("send", now)
 
     def _sent(self, now: int, _info: dict[str, Any]) -> None:

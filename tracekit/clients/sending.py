@@ -46,7 +46,7 @@ class Sending:
         self.call = call
         if self.client is not None:
             self.client.serve(record, record.start)
-        if self.status in _REDIRECTS:
+        if self.status in REDIRECTS:
             self.redirects += 1
         if self.sent:
             callsite.note(record)
@@ -57,12 +57,12 @@ class Sending:
         """Note that the call that is going on has its answer, or has none."""
         call, self.call = self.call, None
         self.status = None if call is None else call.record.status
-        if call is not None and self.status in _REDIRECTS:
+        if call is not None and self.status in REDIRECTS:
             callsite.note(call.record)
 
 
-_REDIRECTS = (301, 302, 303, 307, 308)
-_AGAIN = (*_REDIRECTS, 401, 407)
+REDIRECTS = (301, 302, 303, 307, 308)
+_AGAIN = (*REDIRECTS, 401, 407)
 current: ContextVar[Sending | None] = ContextVar("tracekit_sending", default=None)
 
 
@@ -81,7 +81,7 @@ def always(_outer: Sending) -> bool:
 
 def after_a_redirect(outer: Sending) -> bool:
     """Say that a client sends through itself to follow a redirect, and for that alone."""
-    return outer.status in _REDIRECTS
+    return outer.status in REDIRECTS
 
 
 def making(clients: Clients) -> Callable[[Callable[..., None]], Callable[..., None]]:

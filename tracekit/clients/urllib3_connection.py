@@ -10,17 +10,13 @@ from typing import Any
 
 from tracekit.clients import callsite, connect_scope, sending, tunnels
 from tracekit.clients.call import Call
+from tracekit.clients.http_client_exchange import is_pooled
 from tracekit.clients.observing import observer
 from tracekit.clients.patching import Patches
 from tracekit.clients.registry import Connections
 from tracekit.phases import ConnectionPhases
 
 LIBRARY = "urllib3"
-
-
-def is_urllib3s(connection: Any) -> bool:
-    """Tell whether an ``http.client`` connection is one of urllib3's, which inherit from it."""
-    return hasattr(connection, "is_verified")
 
 
 class ConnectionHooks:
@@ -140,7 +136,7 @@ def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def getresponse(connection: Any, *args: Any, **kwargs: Any) -> Any:
         record = connect_scope.current.get()
-        if record is None or record.library != LIBRARY or not is_urllib3s(connection):
+        if record is None or record.library != LIBRARY or not is_pooled(connection):
             return original(connection, *args, **kwargs)
         _sent(record)
         try:

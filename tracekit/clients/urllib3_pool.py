@@ -10,8 +10,6 @@ from tracekit.clients import callsite, sending
 from tracekit.clients.observing import observer
 from tracekit.phases import ConnectionPhases
 
-_NOTICEABLE = 1_000_000
-
 
 class TimedQueue(queue.LifoQueue[Any]):
     """What ``ConnectionPool.QueueCls`` makes while the hooks are installed."""
@@ -50,8 +48,7 @@ def _waited(queue: TimedQueue, start: int) -> None:
         now = perf_counter_ns()
         record.begin("pool", start)
         record.end("pool", now)
-        if now - start > _NOTICEABLE:
-            callsite.note(record)
+        callsite.note_wait(record, now - start)
 
 
 @observer("urllib3.pool")

@@ -3,7 +3,10 @@ from __future__ import annotations
 import socket
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import httpx
+import httpx2
 import pytest
 from conformance.callers import CALLERS, Caller
 from faults.addresses import resolver
@@ -70,3 +73,9 @@ def caller(request: pytest.FixtureRequest, spans: Capture) -> Iterator[Caller]:
     """One client of each kind, made after the hooks."""
     with request.param() as made:
         yield made
+
+
+@pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
+def library(request: pytest.FixtureRequest) -> Any:
+    """The two libraries of one kind, as modules."""
+    return request.param

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import sys
 
-import httpx
-import httpx2
 import pytest
 from conformance.outgoing import calls, only_call
 from faults.server import FaultServer
 
 from tracekit import attributes as names
-
-
-@pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
-def library(request):
-    return request.param
 
 
 def test_the_span_says_what_was_called_in_the_words_of_the_conventions(caller, server, spans):

@@ -5,7 +5,6 @@ import gc
 import json
 
 import httpx
-import httpx2
 import pytest
 from conformance.outgoing import calls, only_call
 from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
@@ -14,11 +13,6 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 import tracekit
 from tracekit import attributes as names
 from tracekit import clients
-
-
-@pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
-def library(request):
-    return request.param
 
 
 @pytest.fixture

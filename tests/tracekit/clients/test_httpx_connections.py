@@ -6,18 +6,11 @@ import asyncio
 import importlib
 from dataclasses import dataclass
 
-import httpx
-import httpx2
 import pytest
 from conformance.outgoing import calls, only_call
 from faults.server import FaultServer
 
 from tracekit import attributes as names
-
-
-@pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
-def library(request):
-    return request.param
 
 
 def states(spans):

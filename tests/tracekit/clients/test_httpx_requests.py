@@ -5,17 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 
-import httpx
-import httpx2
-import pytest
 from conformance.outgoing import calls
 
 from tracekit import attributes as names
-
-
-@pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
-def library(request):
-    return request.param
 
 
 def told(spans):
