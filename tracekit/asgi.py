@@ -2,40 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import functools
+from collections.abc import Iterable
 from typing import Any
 
+from opentelemetry import propagate
 from opentelemetry.context import attach
+from opentelemetry.propagators.textmap import TextMapPropagator
 
-from tracekit import attributes, guard, lifecycle
+from tracekit import attributes as names
+from tracekit import guard, lifecycle, peers, queueing
+from tracekit.asgi_http import HttpRequest
+from tracekit.asgi_types import App, Receive, Scope, Send
+from tracekit.asgi_websocket import WebSocketConnection
+from tracekit.attributes import Values
 from tracekit.propagation import Headers, wanted_headers
-from tracekit.request_id import HEADER
 from tracekit.route import asgi_route
 from tracekit.scope import leave
-from tracekit.server import SEEN, Attributes, Exchange
+from tracekit.server import SEEN, Exchange, captured
+from tracekit.serving import Serving, Trust, serving
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-_HEADER = HEADER.lower().encode()
 _FLUSH_SECONDS = 5.0
 
 
 class ASGIMiddleware:
-    """Traces every HTTP request that *app* serves, and gives each a request ID.
+    """Traces every request and websocket that *app* serves, and gives each a request ID.
 
     Wrap the finished application, so that the error page of its framework is inside the span:
     ``app = ASGIMiddleware(app)``; ``app.add_middleware(ASGIMiddleware)`` works too. The ID is
     echoed as ``X-Request-ID`` unless the application sets that header itself. Without ``init`` it
-    only gives and echoes IDs. Lifespan passes through and flushes at its shutdown; websockets pass
-    through with the request ID in their context.
+    only gives and echoes IDs. Lifespan passes through and flushes at its shutdown.
+
+    *trust_incoming* is False at a public edge: the IDs that callers send are then replaced; or it
+    is a function that takes the ASGI scope and says whether to trust this caller. The
+    *capture_…_headers* are the names of those that go on the span. *server_timing* and
+    *traceresponse* add these response headers: stages for a browser's developer tools, and the
+    trace. What is not given comes from ``TRACEKIT_*``. Raises ConfigurationError.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        trust_incoming: Trust | None = None,
+        capture_request_headers: Iterable[str] | None = None,
+        capture_response_headers: Iterable[str] | None = None,
+        server_timing: bool | None = None,
+        traceresponse: bool | None = None,
+    ) -> None:
         self.app = app
+        self._serving = serving(
+            trust_incoming=trust_incoming,
+            capture_request_headers=capture_request_headers,
+            capture_response_headers=capture_response_headers,
+            server_timing=server_timing,
+            traceresponse=traceresponse,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection of the ASGI server."""
@@ -43,116 +65,111 @@ class ASGIMiddleware:
         if kind == "lifespan":
             await self.app(scope, receive, _flushing(send))
             return
-        exchange = _arrive(scope) if kind in ("http", "websocket") else None
+        exchange = _arrive(scope, receive, self._serving) if kind in ("http", "websocket") else None
         if exchange is None:
             await self.app(scope, receive, send)
             return
         await self._serve(exchange, scope, receive, send)
 
     async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            send = _Response(exchange, scope, send).send
+        make = HttpRequest if scope["type"] == "http" else WebSocketConnection
+        conversation = make(exchange, scope, self._serving, receive, send)
         # An explicit context: uvicorn leaks context variables between requests on one connection.
         token = attach(exchange.context)
+        failure: BaseException | None = None
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, conversation.receive, conversation.send)
         except BaseException as error:
-            exchange.route = asgi_route(scope)
-            exchange.end(error)
+            failure = error
             raise
         finally:
             leave(token)
-            exchange.end()
+            _finish(exchange, scope, conversation.how_it_ended(), failure)
 
 
-class _Response:
-    """The response on its way out: adds the ID to its head, ends the span after its last byte."""
-
-    __slots__ = ("_exchange", "_scope", "_send")
-
-    def __init__(self, exchange: Exchange, scope: Scope, send: Send) -> None:
-        self._exchange = exchange
-        self._scope = scope
-        self._send = send
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            await self._send(self._head(message))
-            return
-        await self._send(message)
-        if _is_last(message):
-            self._exchange.end()
-
-    def _head(self, message: Message) -> Message:
-        try:
-            # A new message with a new list: the application may send the same object for every
-            # request, and its headers may be an iterator, which can be read once only.
-            message = {**message, "headers": list(message.get("headers", ()))}
-            self._complete(message)
-        except Exception as error:
-            guard.fault("asgi.response", error)
-        return message
-
-    def _complete(self, message: Message) -> None:
-        self._exchange.respond(message["status"])
-        self._exchange.route = asgi_route(self._scope)
-        for name, _ in message["headers"]:
-            if name.lower() == _HEADER:
-                return
-        message["headers"].append((_HEADER, self._exchange.request.request_id.encode("ascii")))
+def _finish(exchange: Exchange, scope: Scope, how: str, error: BaseException | None) -> None:
+    if exchange.is_open:
+        exchange.route = exchange.route or asgi_route(scope)
+        exchange.end(error, how)
+    else:
+        exchange.returned(error)
 
 
-def _is_last(message: Message) -> bool:
-    kind = message["type"]
-    if kind in ("http.response.body", "http.response.zerocopysend"):
-        return not message.get("more_body", False)
-    return bool(kind == "http.response.pathsend")
-
-
-def _arrive(scope: Scope) -> Exchange | None:
-    """Return the exchange of *scope*, its span open if it is HTTP; None to stay out of the way."""
+def _arrive(scope: Scope, receive: Receive, serving: Serving) -> Exchange | None:
+    """Return the exchange of *scope*, its span open; None to stay out of the way."""
     try:
         if SEEN in scope:
             return None
         scope[SEEN] = True
-        exchange = Exchange(scope.get("method", "GET"), _read(scope["headers"]))
-        if scope["type"] == "http":
-            exchange.start(_describe(scope))
+        headers = _read(scope["headers"], serving)
+        exchange = Exchange(scope.get("method", "GET"), headers, serving, scope)
+        described = _describe(scope)
+        if serving.request_headers:
+            described.update(captured(serving.request_headers, headers, names.request_header))
+        exchange.start(described, None if scope["type"] == "http" else "WEBSOCKET")
+        if exchange.queued is None:
+            exchange.queued = queueing.told_by_kernel(_socket(scope, receive))
     except Exception as error:
         guard.fault("asgi.request", error)
         return None
     return exchange
 
 
-def _read(pairs: Any) -> Headers:
+def _socket(scope: Scope, receive: Receive) -> Any:
+    """Return the socket that this request alone came on, where the server lets one see it.
+
+    uvicorn's ``receive`` is a method of an object that has its transport. Private: anything else
+    there gives None.
+    """
+    if scope.get("http_version") == "2":  # the last segment may be another request's
+        return None
+    transport = getattr(getattr(receive, "__self__", None), "transport", None)
+    return None if transport is None else transport.get_extra_info("socket")
+
+
+@functools.lru_cache(maxsize=16)
+def _wanted(_textmap: TextMapPropagator, serving: Serving) -> dict[bytes, str]:
+    wanted = wanted_headers() | serving.request_headers | set(queueing.HEADERS)
+    return {name.encode("latin-1"): name for name in wanted}
+
+
+def _read(pairs: Any, serving: Serving) -> Headers:
     headers: Headers = {}
-    wanted = wanted_headers()
+    wanted = _wanted(propagate.get_global_textmap(), serving)
     for raw, value in pairs:
-        name = raw.decode("latin-1")
-        if name in wanted:
+        name = wanted.get(raw)
+        if name is not None:
             headers.setdefault(name, []).append(value.decode("latin-1"))
     return headers
 
 
-def _describe(scope: Scope) -> Attributes:
-    described: Attributes = {
-        attributes.URL_PATH: scope["path"],
-        attributes.URL_SCHEME: scope.get("scheme", "http"),
-        attributes.PROTOCOL_VERSION: scope["http_version"],
+def _describe(scope: Scope) -> Values:
+    described: Values = {
+        names.URL_PATH: scope["path"],
+        names.URL_SCHEME: scope.get("scheme", "http"),
+        names.PROTOCOL_VERSION: scope.get("http_version", "1.1"),
     }
     server, client = scope.get("server"), scope.get("client")
     if server:
-        described[attributes.SERVER_ADDRESS] = server[0]
+        described[names.SERVER_ADDRESS] = server[0]
         if server[1] is not None:
-            described[attributes.SERVER_PORT] = server[1]
+            described[names.SERVER_PORT] = server[1]
     if client:
-        described[attributes.PEER_ADDRESS] = client[0]
-        described[attributes.PEER_PORT] = client[1]
+        _describe_peer(described, client, server)
     return described
 
 
+def _describe_peer(described: Values, client: Any, server: Any) -> None:
+    described[names.PEER_ADDRESS] = client[0]
+    if client[1]:
+        described[names.PEER_PORT] = int(client[1])  # granian's is a string
+        use = peers.use((client[0], client[1], server[1] if server else None))
+        described[names.PEER_CONNECTION] = "new" if use == 1 else "reused"
+        described[names.PEER_USE] = use
+
+
 def _flushing(send: Send) -> Send:
-    async def flush_then_send(message: Message) -> None:
+    async def flush_then_send(message: Any) -> None:
         if message["type"] == "lifespan.shutdown.complete":
             await _flush()
         await send(message)

@@ -10,6 +10,11 @@ carries it; all durations are integer nanoseconds.
 
 from __future__ import annotations
 
+from opentelemetry.util.types import AttributeValue
+
+Values = dict[str, AttributeValue]
+"""Attributes by name, as a span is given them."""
+
 # --- the request ------------------------------------------------------------------------------
 REQUEST_ID = "tracekit.request_id"
 """On every span of a request: the ID that ``tracekit analyze`` takes."""
@@ -123,7 +128,7 @@ REDIRECT = "tracekit.redirect"
 ERROR_PHASE = "tracekit.error.phase"
 """The phase in which the call failed."""
 GC_TIME = "tracekit.gc"
-"""Nanoseconds of the call during which this process collected garbage."""
+"""Nanoseconds of the span during which this process collected garbage."""
 DERIVED = "tracekit.derived"
 """The phases of this call whose bounds were worked out from neighbours, not seen themselves."""
 INFERRED = "tracekit.inferred"
@@ -162,7 +167,45 @@ BODY_COMPLETE = "tracekit.body.complete"
 """False when the caller left before the last byte."""
 
 # --- a server span ----------------------------------------------------------------------------
+# The response's body has the names of a call's: BODY_BYTES to BODY_STALL_LENGTHS. There
+# BODY_CONSUMER is the time that the server held the application, because the client read slowly.
 FIRST_BYTE = "tracekit.first_byte"
 """Nanoseconds from the request's arrival to the response's headers being handed to the server."""
 REQUEST_ID_REPLACED = "tracekit.request_id.replaced"
 """True when the caller sent a request ID that tracekit does not accept and replaced."""
+QUEUE = "tracekit.queue"
+"""Nanoseconds that the request waited before the span's start; absent for nothing noticeable."""
+QUEUE_SOURCE = "tracekit.queue.source"
+"""Who says so: ``x-request-start`` (a proxy's clock), ``tcp_info`` (the kernel), ``loop_lag``."""
+REQUEST_BODY = "tracekit.request.body"
+"""``[start, end]``: the application asked for the request's body first, and had all it read."""
+REQUEST_BODY_WAIT = "tracekit.request.body.wait"
+"""Nanoseconds of that in which the application waited for the server to hand it a piece."""
+REQUEST_BODY_BYTES = "http.request.body.size"
+ENDED = "tracekit.ended"
+"""``complete``, ``client_left``, ``cancelled`` or ``error`` (also a response without its end)."""
+PEER_CONNECTION = "tracekit.peer.connection"
+"""``new`` or ``reused``: inferred from the peer's port, which a proxy in front makes its own."""
+PEER_USE = "tracekit.peer.use"
+"""This request is the n-th from that port, from 1; inferred."""
+LOOP_LAG = "tracekit.loop_lag"
+"""Nanoseconds of the span in which its event loop ran late: something held it; absent for none."""
+LOOP_LAG_LARGEST = "tracekit.loop_lag.largest"
+BACKGROUND = "tracekit.background"
+"""On a child of a server span: true for what the application did after the last byte."""
+WEBSOCKET_RECEIVED = "tracekit.websocket.received"
+"""Messages from the client; the next ones are those to it, and the bytes of both."""
+WEBSOCKET_SENT = "tracekit.websocket.sent"
+WEBSOCKET_RECEIVED_BYTES = "tracekit.websocket.received_bytes"
+WEBSOCKET_SENT_BYTES = "tracekit.websocket.sent_bytes"
+WEBSOCKET_CLOSE = "tracekit.websocket.close_code"
+
+
+def request_header(name: str) -> str:
+    """Return the attribute that holds the values of request header *name* (conventions)."""
+    return f"http.request.header.{name}"
+
+
+def response_header(name: str) -> str:
+    """Return the attribute that holds the values of response header *name*."""
+    return f"http.response.header.{name}"

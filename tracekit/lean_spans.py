@@ -1,14 +1,16 @@
-"""Spans that cost a third of the SDK's, for calls that are too short to pay for one.
+"""Spans that cost a third of the SDK's, for requests that are too short to pay for one.
 
-The SDK makes four locks and two bounded lists for each span and checks every attribute value. A
-client span gets its attributes in a few pieces, from one task, and ours are clean by construction:
-none of that can matter. What they say of a call is put together when somebody reads it, which is
-the exporter's thread and not the host's request.
+The SDK makes four locks and two bounded lists for each span and checks every attribute value. Ours
+are clean by construction, and what they say is put together when somebody reads it, which is the
+exporter's thread and not the host's request. What a host adds is checked and bounded as the SDK
+does it by default.
 """
 
 from __future__ import annotations
 
 import copy
+import threading
+import traceback
 from collections.abc import Callable, Mapping
 from itertools import islice
 from time import time_ns
@@ -17,16 +19,22 @@ from typing import Any
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace import Span as SdkSpan
-from opentelemetry.trace import Span, SpanContext, Status, StatusCode
+from opentelemetry.trace import Link, Span, SpanContext, Status, StatusCode
 from opentelemetry.util.types import Attributes, AttributeValue
 
-Values = dict[str, AttributeValue]
+from tracekit.attributes import Values
+
 _UNSET = Status(StatusCode.UNSET)
 _PLAIN = (str, bool, int, float)
+MOST_ATTRIBUTES = 128
+MOST_EVENTS = 128
+"""What the SDK's default limits let a host add, links counted like events; the last ones stay."""
+# Threads of one request may add to its span at once. Re-entrant: a finaliser may add one too.
+_adding = threading.RLock()
 
 
 class LeanSpan(SdkSpan):
-    """A span of one task, which is its own read-only view once it has ended.
+    """A span that is its own read-only view once it has ended.
 
     It is one of the SDK's to whoever asks what it is, and so to processors that look inside: after
     the end they find the SDK's kind of mapping.
@@ -95,10 +103,17 @@ class LeanSpan(SdkSpan):
             self._later = values
 
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
-        if all(key and type(value) in _PLAIN for key, value in attributes.items()):
-            self.put(attributes)
-        else:
-            self.put(dict(BoundedAttributes(attributes=attributes)))
+        if not all(key and type(value) in _PLAIN for key, value in attributes.items()):
+            attributes = dict(BoundedAttributes(attributes=attributes))
+        if len(self._values) + len(attributes) > MOST_ATTRIBUTES:
+            attributes = self._fitting(attributes)
+        self.put(attributes)
+
+    def _fitting(self, attributes: Mapping[str, AttributeValue]) -> Values:
+        # New ones beyond the limit are dropped; ours, which name the request, were here before.
+        held, room = self._values, MOST_ATTRIBUTES - len(self._values)
+        new = [key for key in attributes if key not in held][: max(0, room)]
+        return {key: attributes[key] for key in attributes if key in held or key in new}
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
         self.set_attributes({key: value})
@@ -107,11 +122,15 @@ class LeanSpan(SdkSpan):
         self, name: str, attributes: Attributes = None, timestamp: int | None = None
     ) -> None:
         if self._end_time is None:
-            clean = BoundedAttributes(attributes=attributes)
-            self._events = (*self._events, Event(name, clean, timestamp))
+            event = Event(name, BoundedAttributes(attributes=attributes), timestamp)
+            with _adding:
+                self._events = (*self._events[1 - MOST_EVENTS :], event)
 
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
-        """Do nothing: a call links to nothing."""
+        if self._end_time is None and context is not None:
+            link = Link(context, BoundedAttributes(attributes=attributes))
+            with _adding:
+                self._links = (*self._links[1 - MOST_EVENTS :], link)
 
     def update_name(self, name: str) -> None:
         if self._end_time is None:
@@ -133,6 +152,8 @@ class LeanSpan(SdkSpan):
         told: dict[str, Any] = {
             "exception.type": type(exception).__qualname__,
             "exception.message": str(exception),
+            "exception.stacktrace": "".join(traceback.format_exception(exception)),
+            "exception.escaped": str(escaped),
         }
         self.add_event("exception", {**told, **(attributes or {})}, timestamp)
 

@@ -27,10 +27,10 @@ from opentelemetry.trace import (
 from opentelemetry.util.types import Attributes
 
 from tracekit import clock
-from tracekit.lean_spans import LeanSpan, Values
+from tracekit.attributes import Values
+from tracekit.lean_spans import MOST_ATTRIBUTES, MOST_EVENTS, LeanSpan
 
 _NEEDED = ("sampler", "resource", "span_processor", "id_generator", "_span_limits", "_is_enabled")
-_MOST_ATTRIBUTES = 96
 _UNSET = Status(StatusCode.UNSET)
 _SAMPLED, _RANDOM = 1, 2
 """Trace flags of W3C level 2: the trace is sampled; its ID is random."""
@@ -141,5 +141,10 @@ def _is_known(tracer: Tracer) -> bool:
         return False
     limits: Any = tracer._span_limits
     lengths = (limits.max_attribute_length, limits.max_span_attribute_length)
-    most: Sequence[int | None] = (limits.max_span_attributes, limits.max_attributes)
-    return lengths == (None, None) and all(one is None or one >= _MOST_ATTRIBUTES for one in most)
+    attributes: Sequence[int | None] = (limits.max_span_attributes, limits.max_attributes)
+    events: Sequence[int | None] = (limits.max_events, limits.max_links)
+    return (
+        lengths == (None, None)
+        and all(one is None or one >= MOST_ATTRIBUTES for one in attributes)
+        and all(one is None or one >= MOST_EVENTS for one in events)
+    )

@@ -7,7 +7,8 @@ from typing import Any
 from opentelemetry.util.types import AttributeValue
 
 from tracekit import attributes as names
-from tracekit.chunks import Chunks, Gaps
+from tracekit.chunk_attributes import add_gaps
+from tracekit.chunks import Chunks
 from tracekit.phases import ConnectionPhases
 
 _SECOND = 1_000_000_000
@@ -124,35 +125,19 @@ def _add_chunks(
     result[names.BODY_CHUNKS] = body.count
     result[names.BODY_UNIT] = record.body_unit
     result[names.BODY_FIRST_CHUNK] = max(0, body.first - origin)
-    gaps = body.gaps()
     is_event_stream = _is_event_stream(record.response_headers)
     if is_event_stream:
         # Counted from the request, wherever the span that carries it begins.
         result[names.FIRST_CHUNK_SECONDS] = max(0, body.first - record.start) / _SECOND
-    if gaps is None:
-        return
-    if is_event_stream:
+    if is_event_stream and body.count > 1:
         result[names.PER_CHUNK_SECONDS] = (body.last - body.first) / (body.count - 1) / _SECOND
-    result[names.BODY_GAP_P50] = gaps.p50
-    result[names.BODY_GAP_P95] = gaps.p95
-    result[names.BODY_LARGEST_GAP] = gaps.largest
-    if body.consumer:
-        result[names.BODY_CONSUMER] = body.consumer
-    if gaps.stalled:
-        _add_stalls(result, gaps, origin)
+    add_gaps(result, body, origin)
 
 
 def _is_event_stream(headers: Any) -> bool:
     """Tell whether a response is one of events by its *headers*, any library's mapping."""
     kind = None if headers is None else headers.get("content-type")
     return kind is not None and kind.lower().startswith("text/event-stream")
-
-
-def _add_stalls(result: dict[str, AttributeValue], gaps: Gaps, origin: int) -> None:
-    result[names.BODY_STALLS] = gaps.stalled
-    result[names.BODY_STALL_TIME] = gaps.stall_time
-    result[names.BODY_STALL_STARTS] = tuple(max(0, start - origin) for start, _ in gaps.stalls)
-    result[names.BODY_STALL_LENGTHS] = tuple(length for _, length in gaps.stalls)
 
 
 _PHASE = {phase: names.phase(phase) for phase in names.PHASES}

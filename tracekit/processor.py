@@ -6,6 +6,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from tracekit import attributes, guard
+from tracekit.lean_spans import put
 from tracekit.request import request_in
 from tracekit.worker import Worker
 
@@ -17,7 +18,7 @@ def name_request(span: Span, parent_context: Context | None) -> None:
     try:
         request = request_in(parent_context)
         if request is not None:
-            span.set_attribute(attributes.REQUEST_ID, request.request_id)
+            put(span, {attributes.REQUEST_ID: request.request_id})
     except Exception as error:
         guard.fault("processor.start", error)
 

@@ -15,6 +15,7 @@ from opentelemetry.trace import (
 )
 
 from tracekit import attributes, clock, guard, request_id
+from tracekit.attributes import Values
 from tracekit.scope import SpanScope, tracer
 
 KEY = "tracekit.request"
@@ -24,7 +25,7 @@ KEY = "tracekit.request"
 class RequestContext:
     """What travels with a request inside this process, in the OpenTelemetry Context."""
 
-    __slots__ = ("arrival", "replaced", "request_id", "root")
+    __slots__ = ("arrival", "replaced", "request_id", "root", "route", "timings")
 
     def __init__(self, request_id: str, *, replaced: bool = False) -> None:
         self.request_id = request_id
@@ -33,8 +34,12 @@ class RequestContext:
         """The request's first span in this process, once it has started."""
         self.arrival: Mapping[str, Sequence[str]] = {}
         """The headers that told this request from others as it arrived, by lower-case name."""
+        self.route: str | None = None
+        """The template that the framework matched, where it tells nobody but us."""
+        self.timings: list[tuple[str, int]] | None = None
+        """Stages that have ended, with their nanoseconds; None where nobody is to be told."""
 
-    def attributes(self) -> dict[str, str | bool]:
+    def attributes(self) -> Values:
         """Return what the request's root span says about its ID."""
         if self.replaced:
             return {attributes.REQUEST_ID: self.request_id, attributes.REQUEST_ID_REPLACED: True}

@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextvars import Token
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
-from opentelemetry.trace import INVALID_SPAN, Span, StatusCode, Tracer
+from opentelemetry.trace import INVALID_SPAN, Span, StatusCode, Tracer, TracerProvider
 
 from tracekit import attributes, clock, guard
 from tracekit.decorate import decorate
 
+if TYPE_CHECKING:
+    from tracekit.lean_tracer import LeanTracer
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-@functools.cache
-def tracer() -> Tracer:
-    """Return the tracer of every span that tracekit makes; it follows a provider set later."""
-    return trace.get_tracer("tracekit")
+@functools.lru_cache(maxsize=1)
+def _tracer_of(provider: TracerProvider, is_real: bool) -> Tracer | LeanTracer:
+    if not is_real:
+        return provider.get_tracer("tracekit")
+    from tracekit.lean_tracer import LeanTracer
+
+    return LeanTracer(provider, "tracekit")
+
+
+def tracer() -> Tracer | LeanTracer:
+    """Return the tracer of the spans of requests and stages, of the provider that is set now.
+
+    Its ``attributes`` must be clean, and become the span's own.
+    """
+    # Without the SDK no provider can be one of its, and nobody waits for its import.
+    return _tracer_of(trace.get_tracer_provider(), "opentelemetry.sdk.trace" in sys.modules)
 
 
 def leave(token: Token[Context]) -> None:
@@ -46,15 +62,15 @@ def record(span: Span, error: BaseException) -> None:
         span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
 
 
-def finish(span: Span, error: BaseException | None) -> None:
-    """End *span* now, with *error* on it if there is one. Never raises."""
+def finish(span: Span, error: BaseException | None, at: int | None = None) -> None:
+    """End *span* at *at*, now for None, with *error* on it if there is one. Never raises."""
     try:
         if error is not None and span.is_recording():
             record(span, error)
     except Exception as fault:
         guard.fault("span.record", fault)
     try:
-        span.end(clock.now())
+        span.end(clock.now() if at is None else at)
     except Exception as fault:
         guard.fault("span.end", fault)
 

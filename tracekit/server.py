@@ -2,66 +2,102 @@
 
 from __future__ import annotations
 
-from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
-from opentelemetry.util.types import AttributeValue
+from collections.abc import Collection, Mapping
+from typing import Any
 
-from tracekit import attributes, clock, guard, request_id
+from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
+
+from tracekit import attributes as names
+from tracekit import clock, guard, request_id, timings
+from tracekit.attributes import Values
+from tracekit.garbage import collected
 from tracekit.propagation import Headers, arriving_context
+from tracekit.queueing import Queued, told_by_proxy
 from tracekit.request import RequestContext, in_context
-from tracekit.scope import finish, tracer
+from tracekit.scope import finish, record, tracer
+from tracekit.sent import Received, Sent
+from tracekit.serving import SECRET_HEADERS, Serving
 
 SEEN = "tracekit.seen"
 """In an ASGI scope or a WSGI environ: an outer middleware of ours already serves this request."""
+
+COMPLETE, CLIENT_LEFT, CANCELLED, ERROR = "complete", "client_left", "cancelled", "error"
+"""How a request ends (``tracekit.ended``)."""
 
 # The methods of RFC 9110 and RFC 5789; semconv sends any other as _OTHER, to bound their number.
 _METHODS = frozenset(
     ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 )
-
+_SERVER_ERROR = 500
 _FIELD = request_id.HEADER.lower()
-
-Attributes = dict[str, AttributeValue]
+_NOTICEABLE = 5_000_000
+"""Nanoseconds after the last byte from which on the application's return is background work."""
 
 
 class Exchange:
     """One request and its response: the state that belongs to this request alone."""
 
     __slots__ = (
+        "_collected",
+        "_ended_at",
+        "_ended_how",
         "_first_byte",
+        "_serving",
         "_span",
         "_start",
         "_status",
+        "_verb",
         "context",
+        "late",
         "method",
+        "queued",
+        "received",
         "request",
         "route",
+        "sent",
     )
 
-    def __init__(self, method: str, headers: Headers) -> None:
+    def __init__(
+        self, method: str, headers: Headers, serving: Serving, caller: Mapping[str, Any]
+    ) -> None:
+        self._start = clock.now()
         self.method = method if method in _METHODS else "_OTHER"
+        self._serving = serving
+        trusted = headers if serving.trusts(caller) else {}
         # Two different IDs are none: joined, as WSGI servers do, they are not acceptable.
-        given = headers.get(_FIELD)
+        given = trusted.get(_FIELD)
         chosen, replaced = request_id.choose(",".join(given) if given else None)
         self.request = RequestContext(chosen, replaced=replaced)
         self.request.arrival = headers
-        self.context = in_context(self.request, arriving_context(headers))
+        if serving.server_timing:
+            self.request.timings = []
+        self.context = in_context(self.request, arriving_context(trusted))
+        self.queued: Queued | None = told_by_proxy(trusted)
+        self.received: Received | None = None
+        self.sent = Sent()
+        self.late: Values = {}
+        """What else the span is to say at its end; clean."""
         self.route: str | None = None
         """The template that the framework matched, as soon as it is known."""
         self._span: Span | None = None
-        self._start = clock.now()
-        self._first_byte = 0
-        self._status = 0
+        self._collected = collected()
+        self._first_byte = self._status = self._ended_at = 0
+        self._ended_how = self._verb = ""
 
-    def start(self, described: Attributes) -> None:
-        """Open the server span, with *described* on it. Never raises."""
+    def start(self, described: Values, verb: str | None = None) -> None:
+        """Open the server span, with *described* on it. Never raises.
+
+        Its name begins with *verb*, which is the method for None.
+        """
         try:
+            self._verb = verb or ("HTTP" if self.method == "_OTHER" else self.method)
             described.update(self.request.attributes())
-            described[attributes.HTTP_METHOD] = self.method
+            described[names.HTTP_METHOD] = self.method
             span = tracer().start_span(
-                self.method,
+                self._verb,
                 self.context,
-                kind=SpanKind.SERVER,
-                attributes=described,
+                SpanKind.SERVER,
+                described,
                 start_time=self._start,
             )
             self.request.root = self._span = span
@@ -69,35 +105,141 @@ class Exchange:
         except Exception as error:
             guard.fault("server.start", error)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the span has started and not ended."""
+        return self._span is not None
+
     def respond(self, status: int) -> None:
         """Note the response's *status*, as its headers are handed to the server."""
         self._status = status
         if not self._first_byte:
             self._first_byte = clock.now() - self._start
 
-    def end(self, error: BaseException | None = None) -> None:
-        """End the span; again changes nothing. Never raises."""
+    def respond_once(self, status: int) -> None:
+        """Note *status* unless the response has one already."""
+        if not self._status:
+            self.respond(status)
+
+    def headers(self, present: Collection[str]) -> list[tuple[str, str]]:
+        """Return the response headers to add to those that are *present*, by lower-case name."""
+        added = []
+        if _FIELD not in present:
+            added.append((request_id.HEADER, self.request.request_id))
+        if self.request.timings is not None:
+            value = timings.server_timing(self.request.timings, clock.now() - self._start)
+            added.append((timings.HEADER, value))
+        span = self._span
+        if self._serving.traceresponse and span is not None and "traceresponse" not in present:
+            own = span.get_span_context()
+            if own.is_valid:
+                told = f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
+                added.append(("traceresponse", told))
+        return added
+
+    def last_byte(self, how: str) -> None:
+        """End the span, unless it was an error page: then its exception is on its way out."""
+        if self._status >= _SERVER_ERROR:
+            self._ended_at, self._ended_how = clock.now(), how
+        else:
+            self.end(how=how)
+
+    def end(self, error: BaseException | None = None, how: str = COMPLETE) -> None:
+        """End the span; again changes nothing. Never raises.
+
+        With *error* it ended by that exception, unless the client had left before.
+        """
         span, self._span = self._span, None
         if span is None:
             return
+        how = self._ended_how or how
+        if how == CLIENT_LEFT:
+            error = None
+        self._ended_at = self._ended_at or clock.now()
+        self._ended_how = how if error is None else _named(error)
         try:
             if span.is_recording():
                 self._describe(span, error)
         except Exception as fault:
             guard.fault("server.end", fault)
-        finish(span, error)
+        finish(span, error, self._ended_at)
+
+    def returned(self, error: BaseException | None = None) -> None:
+        """Note that the application has returned; what it did after the end was in the background.
+
+        Never raises.
+        """
+        try:
+            after = clock.now() - self._ended_at if self._ended_at else 0
+            if after > _NOTICEABLE or (self._ended_at and isinstance(error, Exception)):
+                self._add_background(error)
+        except Exception as fault:
+            guard.fault("server.background", fault)
+
+    def _add_background(self, error: BaseException | None) -> None:
+        span = tracer().start_span(
+            "background",
+            self.context,
+            attributes={names.BACKGROUND: True},
+            start_time=self._ended_at,
+        )
+        if error is not None:
+            record(span, error)
+        span.end(clock.now())
 
     def _describe(self, span: Span, error: BaseException | None) -> None:
         # A server answers 500 for an application that failed before it said anything.
-        status = self._status or (500 if isinstance(error, Exception) else 0)
-        late: Attributes = {attributes.FIRST_BYTE: self._first_byte} if self._first_byte else {}
-        if status:
-            late[attributes.HTTP_STATUS] = status
-        if self.route:
-            late[attributes.HTTP_ROUTE] = self.route
-        if status >= 500:
-            late[attributes.ERROR_TYPE] = str(status)
+        status = self._status = self._status or (500 if isinstance(error, Exception) else 0)
+        if self.route is None:
+            self.route = self.request.route
+        if self._ended_how == ERROR or status >= _SERVER_ERROR:
             span.set_status(StatusCode.ERROR)
-        span.set_attributes(late)
-        method = "HTTP" if self.method == "_OTHER" else self.method
-        span.update_name(f"{method} {self.route}" if self.route else method)
+        if error is None and status >= _SERVER_ERROR:
+            self.late[names.ERROR_TYPE] = str(status)
+        if self.route:
+            span.update_name(f"{self._verb} {self.route}")
+        self._collected = collected() - self._collected
+        put_later = getattr(span, "put_later", None)
+        if put_later is not None:
+            put_later(self._attributes)
+        else:  # one of the SDK's
+            span.set_attributes(self._attributes())
+
+    def _attributes(self) -> Values:
+        """Return what is known at the end; it runs in the exporter's thread, mostly."""
+        try:
+            return self._known()
+        except Exception as error:
+            guard.fault("server.attributes", error)
+            return {}
+
+    def _known(self) -> Values:
+        found: Values = {names.ENDED: self._ended_how, **self.late}
+        if self._first_byte:
+            found[names.FIRST_BYTE] = self._first_byte
+        if self._status:
+            found[names.HTTP_STATUS] = self._status
+        if self.route:
+            found[names.HTTP_ROUTE] = self.route
+        if self._collected:
+            found[names.GC_TIME] = self._collected
+        if self.queued is not None:
+            found[names.QUEUE], found[names.QUEUE_SOURCE] = self.queued
+        if self.received is not None:
+            found.update(self.received.attributes(self._start))
+        if self._first_byte:
+            found.update(self.sent.attributes(self._start))
+        return found
+
+
+def _named(error: BaseException) -> str:
+    return ERROR if isinstance(error, Exception) else CANCELLED
+
+
+def captured(wanted: Collection[str], headers: Headers, name: Any) -> Values:
+    """Return the *wanted* ones of *headers* as attributes, called as *name* says."""
+    return {
+        name(one): ("[redacted]",) if one in SECRET_HEADERS else tuple(headers[one])
+        for one in wanted
+        if one in headers
+    }

@@ -10,6 +10,7 @@ from opentelemetry.util.types import AttributeValue
 
 from tracekit import clock
 from tracekit.scope import SpanScope, tracer
+from tracekit.timings import note
 
 
 class Stage(SpanScope):
@@ -24,8 +25,14 @@ class Stage(SpanScope):
         return Stage(self._name, self._attributes)
 
     def _start(self) -> tuple[Span, Context]:
-        span = tracer().start_span(self._name, attributes=self._attributes, start_time=clock.now())
+        span = tracer().start_span(self._name, start_time=clock.now())
+        if self._attributes:
+            span.set_attributes(self._attributes)
         return span, set_span_in_context(span)
+
+    def close(self, error: BaseException | None = None) -> None:
+        note(self._name, self._span, self.context)
+        super().close(error)
 
 
 def stage(name: str, *, attributes: Mapping[str, AttributeValue] | None = None) -> Stage:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from opentelemetry import propagate
 from opentelemetry.context import attach
+from opentelemetry.propagators.textmap import TextMapPropagator
 
-from tracekit import attributes, guard
+from tracekit import attributes as names
+from tracekit import guard, peers, queueing
+from tracekit.attributes import Values
 from tracekit.propagation import Headers, wanted_headers
-from tracekit.request_id import HEADER
 from tracekit.route import wsgi_route
 from tracekit.scope import leave
-from tracekit.server import SEEN, Attributes, Exchange
+from tracekit.server import SEEN, Exchange, captured
+from tracekit.serving import Serving, Trust, serving
+from tracekit.wsgi_body import wrap
+from tracekit.wsgi_input import timed
 
 Environ = dict[str, Any]
 App = Callable[[Environ, Any], Iterable[bytes]]
 
-_FIELD = HEADER.lower()
+_REPEATABLE = frozenset({"server-timing"})
+"""Headers of ours that stand beside the application's own."""
 
 
 class WSGIMiddleware:
@@ -27,17 +34,36 @@ class WSGIMiddleware:
     Wrap the finished application: ``app = WSGIMiddleware(app)``, or in Flask
     ``app.wsgi_app = WSGIMiddleware(app.wsgi_app)``. The ID is echoed as ``X-Request-ID`` unless the
     application sets that header itself. Without ``init`` it only gives and echoes IDs.
+
+    The options are those of ``ASGIMiddleware``; a function for *trust_incoming* takes the WSGI
+    environ.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        trust_incoming: Trust | None = None,
+        capture_request_headers: Iterable[str] | None = None,
+        capture_response_headers: Iterable[str] | None = None,
+        server_timing: bool | None = None,
+        traceresponse: bool | None = None,
+    ) -> None:
         self.app = app
+        self._serving = serving(
+            trust_incoming=trust_incoming,
+            capture_request_headers=capture_request_headers,
+            capture_response_headers=capture_response_headers,
+            server_timing=server_timing,
+            traceresponse=traceresponse,
+        )
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Serve one request of the WSGI server."""
-        exchange = _arrive(environ)
+        exchange = _arrive(environ, self._serving)
         if exchange is None:
             return self.app(environ, start_response)
-        start = _Start(exchange, environ, start_response)
+        start = _Start(exchange, environ, self._serving, start_response)
         token = attach(exchange.context)
         try:
             body = self.app(environ, start)
@@ -47,7 +73,7 @@ class WSGIMiddleware:
         finally:
             leave(token)
         start.follow()
-        return _wrap(body, exchange, environ, start)
+        return wrap(body, exchange, environ, start.follow)
 
 
 class _Start:
@@ -58,8 +84,12 @@ class _Start:
     some servers read it as late as that.
     """
 
-    def __init__(self, exchange: Exchange, environ: Environ, start_response: Any) -> None:
+    def __init__(
+        self, exchange: Exchange, environ: Environ, serving: Serving, start_response: Any
+    ) -> None:
         self._exchange = exchange
+        self._serving = serving
+        self._added: list[tuple[str, str]] = []
         self._environ = environ
         self._start_response = start_response
         self._given: list[Any] = []
@@ -68,9 +98,9 @@ class _Start:
 
     def __call__(self, status: str, headers: Any, exc_info: Any = None) -> Any:
         try:
-            self._note(status)
             headers = headers if isinstance(headers, list) else list(headers)
-            self._given, self._seen, self._sent = headers, [*headers], self._with_id(headers)
+            self._note(status, headers)
+            self._given, self._seen, self._sent = headers, [*headers], self._with_ours(headers)
             headers = self._sent
         except Exception as error:
             guard.fault("wsgi.response", error)
@@ -83,160 +113,91 @@ class _Start:
         try:
             if self._given == self._seen:
                 return
-            before = self._with_id(self._seen)
+            before = self._with_ours(self._seen)
             # A middleware outside ours may have added to the list that the server got.
             others = [header for header in self._sent if header not in before]
-            self._seen, self._sent[:] = [*self._given], [*self._with_id(self._given), *others]
+            self._seen, self._sent[:] = [*self._given], [*self._with_ours(self._given), *others]
         except Exception as error:
             guard.fault("wsgi.response", error)
 
-    def _note(self, status: str) -> None:
-        self._exchange.respond(int(status[:3]))
-        self._exchange.route = wsgi_route(self._environ)  # Flask forgets it at its return
+    def _note(self, status: str, headers: list[Any]) -> None:
+        exchange = self._exchange
+        exchange.respond(int(status[:3]))
+        exchange.route = wsgi_route(self._environ)  # Flask forgets it at its return
+        self._added = exchange.headers(())
+        if self._serving.response_headers:
+            told: Headers = {}
+            for name, value in headers:
+                told.setdefault(name.lower(), []).append(value)
+            wanted = self._serving.response_headers
+            exchange.late.update(captured(wanted, told, names.response_header))
 
-    def _with_id(self, headers: list[Any]) -> list[Any]:
-        if any(name.lower() == _FIELD for name, _ in headers):
-            return [*headers]
-        return [*headers, (HEADER, self._exchange.request.request_id)]
-
-
-class _Body:
-    """The response's body; each step runs in the request's context, the end closes the span."""
-
-    def __init__(self, body: Iterable[bytes], exchange: Exchange, start: _Start) -> None:
-        self._body = body
-        self._steps: Iterator[bytes] | None = None
-        self._exchange = exchange
-        self._start = start
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        token = attach(self._exchange.context)
-        try:
-            if self._steps is not None:
-                return next(self._steps)
-            return self._first()
-        except BaseException as error:
-            self._exchange.end(None if isinstance(error, StopIteration) else error)
-            raise
-        finally:
-            leave(token)
-
-    def _first(self) -> bytes:
-        self._steps = iter(self._body)
-        piece = next(self._steps)
-        self._start.follow()
-        return piece
-
-    def close(self) -> None:
-        """Close the application's body; the server calls it after the last byte or before."""
-        token = attach(self._exchange.context)
-        try:
-            close = getattr(self._body, "close", None)
-            if close is not None:
-                close()
-        finally:
-            leave(token)
-            self._exchange.end()
+    def _with_ours(self, headers: list[Any]) -> list[Any]:
+        """Return *headers* and those of ours that the application does not set itself."""
+        present = {name.lower() for name, _ in headers} - _REPEATABLE
+        return [*headers, *(one for one in self._added if one[0].lower() not in present)]
 
 
-class _SizedBody(_Body):
-    """A body of known length, from which servers derive ``Content-Length``."""
-
-    def __len__(self) -> int:
-        return len(self._body)  # type: ignore[arg-type]
-
-
-class _ListBody(list[bytes]):
-    """A body that is a list and stays one, because servers send those in one piece."""
-
-    def __init__(self, body: list[bytes], exchange: Exchange) -> None:
-        super().__init__(body)
-        self._exchange = exchange
-
-    def __iter__(self) -> Iterator[bytes]:
-        # To the end, because not every server closes a list.
-        yield from super().__iter__()
-        self._exchange.end()
-
-    def close(self) -> None:
-        """End the span; the server calls it after the last byte."""
-        self._exchange.end()
-
-
-def _wrap(
-    body: Iterable[bytes], exchange: Exchange, environ: Environ, start: _Start
-) -> Iterable[bytes]:
-    if type(body) is list:
-        return _ListBody(body, exchange)
-    wrapper = environ.get("wsgi.file_wrapper")
-    if isinstance(wrapper, type) and isinstance(body, wrapper) and _on_close(body, exchange):
-        return body
-    return (_SizedBody if hasattr(body, "__len__") else _Body)(body, exchange, start)
-
-
-def _on_close(body: Any, exchange: Exchange) -> bool:
-    """End the span in the body's own ``close``, so that the server still sees its file wrapper."""
-    close = getattr(body, "close", None)
-
-    def closing() -> None:
-        try:
-            if close is not None:
-                close()
-        finally:
-            exchange.end()
-
-    try:
-        body.close = closing
-    except AttributeError:
-        return False
-    return True
-
-
-def _arrive(environ: Environ) -> Exchange | None:
+def _arrive(environ: Environ, serving: Serving) -> Exchange | None:
     """Return the exchange of *environ*, its span open; None to stay out of the way."""
     try:
         if SEEN in environ:
             return None
         environ[SEEN] = True
-        exchange = Exchange(environ["REQUEST_METHOD"], _read(environ))
-        exchange.start(_describe(environ))
+        headers = _read(environ, serving)
+        exchange = Exchange(environ["REQUEST_METHOD"], headers, serving, environ)
+        described = _describe(environ)
+        if serving.request_headers:
+            described.update(captured(serving.request_headers, headers, names.request_header))
+        exchange.start(described)
+        if exchange.queued is None:
+            exchange.queued = queueing.told_by_kernel(environ.get("gunicorn.socket"))
+        timed(environ, exchange)
     except Exception as error:
         guard.fault("wsgi.request", error)
         return None
     return exchange
 
 
-def _read(environ: Environ) -> Headers:
-    pairs = ((name, environ.get(_variable(name))) for name in wanted_headers())
-    return {name: [value] for name, value in pairs if value is not None}
+def _read(environ: Environ, serving: Serving) -> Headers:
+    wanted = _wanted(propagate.get_global_textmap(), serving)
+    return {name: [environ[variable]] for variable, name in wanted if variable in environ}
 
 
-@functools.cache
+@functools.lru_cache(maxsize=16)
+def _wanted(_textmap: TextMapPropagator, serving: Serving) -> tuple[tuple[str, str], ...]:
+    wanted = wanted_headers() | serving.request_headers | set(queueing.HEADERS)
+    return tuple((_variable(name), name) for name in wanted)
+
+
 def _variable(name: str) -> str:
-    return "HTTP_" + name.upper().replace("-", "_")
+    variable = name.upper().replace("-", "_")
+    # Those two a server puts where CGI has them.
+    return variable if variable in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{variable}"
 
 
-def _describe(environ: Environ) -> Attributes:
+def _describe(environ: Environ) -> Values:
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    described: Attributes = {
+    described: Values = {
         # WSGI carries the path's bytes as latin-1 (PEP 3333, "Unicode Issues").
-        attributes.URL_PATH: path.encode("latin-1", "replace").decode("utf-8", "replace"),
-        attributes.URL_SCHEME: environ.get("wsgi.url_scheme", "http"),
-        attributes.SERVER_ADDRESS: environ["SERVER_NAME"],
+        names.URL_PATH: path.encode("latin-1", "replace").decode("utf-8", "replace"),
+        names.URL_SCHEME: environ.get("wsgi.url_scheme", "http"),
+        names.SERVER_ADDRESS: environ["SERVER_NAME"],
     }
     for name, key in (
-        (attributes.SERVER_PORT, "SERVER_PORT"),
-        (attributes.PEER_PORT, "REMOTE_PORT"),
+        (names.SERVER_PORT, "SERVER_PORT"),
+        (names.PEER_PORT, "REMOTE_PORT"),
     ):
         port = str(environ.get(key, ""))
         if port.isdecimal():
             described[name] = int(port)
     if peer := environ.get("REMOTE_ADDR"):
-        described[attributes.PEER_ADDRESS] = peer
+        described[names.PEER_ADDRESS] = peer
+        if names.PEER_PORT in described:
+            use = peers.use((peer, environ["REMOTE_PORT"], environ.get("SERVER_PORT")))
+            described[names.PEER_CONNECTION] = "new" if use == 1 else "reused"
+            described[names.PEER_USE] = use
     protocol = environ.get("SERVER_PROTOCOL", "")
     if protocol.startswith("HTTP/"):
-        described[attributes.PROTOCOL_VERSION] = protocol[5:]
+        described[names.PROTOCOL_VERSION] = protocol[5:]
     return described

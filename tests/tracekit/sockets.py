@@ -18,7 +18,8 @@ import uvicorn
 def serving_asgi(app: Any) -> Iterator[int]:
     """Serve *app* with uvicorn; give its port. The socket listens before the server runs."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2))
+    config = uvicorn.Config(app, http="h11", log_level="critical", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

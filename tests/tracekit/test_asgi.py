@@ -475,7 +475,7 @@ def test_lifespan_passes_through(captured: Capture) -> None:
     assert len(captured.spans) == 1
 
 
-def test_a_websocket_has_the_request_id_in_its_context_and_no_span(captured: Capture) -> None:
+def test_a_websocket_has_one_span_and_the_request_id_in_context_and_answer(captured: Capture) -> None:
     seen: list[Any] = []
     messages: list[Any] = []
 
@@ -491,8 +491,9 @@ def test_a_websocket_has_the_request_id_in_its_context_and_no_span(captured: Cap
     scope = {"type": "websocket", "path": "/", "headers": headers}
     asyncio.run(tracekit.ASGIMiddleware(app)(scope, None, send))  # type: ignore[arg-type]
     assert seen == ["ws-1", TRACE]
-    assert messages == [{"type": "websocket.accept"}]
-    assert captured.spans == []
+    assert messages == [{"type": "websocket.accept", "headers": [(b"x-request-id", b"ws-1")]}]
+    (span,) = captured.spans
+    assert (span.name, attributes(span)["http.response.status_code"]) == ("WEBSOCKET", 101)
     assert tracekit.current_request_id() is None
 
 

@@ -1,0 +1,124 @@
+"""One HTTP request over ASGI: what the application receives, and what it sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracekit import attributes as names
+from tracekit import clock, guard
+from tracekit.asgi_types import Message, Receive, Scope, Send
+from tracekit.route import asgi_route
+from tracekit.sent import Received
+from tracekit.server import CLIENT_LEFT, COMPLETE, ERROR, Exchange, captured
+from tracekit.serving import Serving
+
+_BODIES = ("http.response.body", "http.response.zerocopysend", "http.response.pathsend")
+
+
+class HttpRequest:
+    """Stands between server and application: ``receive`` and ``send`` are what the latter gets.
+
+    The span ends after the response's last byte has been handed to the server.
+    """
+
+    __slots__ = ("_exchange", "_has_trailers", "_left", "_receive", "_scope", "_send", "_serving")
+
+    def __init__(
+        self, exchange: Exchange, scope: Scope, serving: Serving, receive: Receive, send: Send
+    ) -> None:
+        self._exchange = exchange
+        self._scope = scope
+        self._serving = serving
+        self._receive = receive
+        self._send = send
+        self._has_trailers = False
+        self._left = False
+
+    async def receive(self) -> Message:
+        """Return the server's next message."""
+        asked = clock.now()
+        message = await self._receive()
+        if self._exchange.is_open:
+            self._note_received(message, asked)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Give the server the application's *message*, the first with our headers."""
+        is_start = message["type"] == "http.response.start"
+        if is_start:
+            message = self._head(message)
+        given = clock.now()
+        try:
+            await self._send(message)
+        except OSError:
+            self._left = True
+            raise
+        if not is_start:
+            self._note_sent(message, given)
+
+    def how_it_ended(self) -> str:
+        """Say how a request ended whose last byte was never sent."""
+        return CLIENT_LEFT if self._has_left() else ERROR
+
+    def _note_received(self, message: Message, asked: int) -> None:
+        try:
+            if message["type"] == "http.disconnect":
+                self._left = True
+                return
+            exchange = self._exchange
+            if exchange.received is None:
+                exchange.received = Received()
+            exchange.received.add(len(message.get("body") or b""), asked, clock.now())
+        except Exception as error:
+            guard.fault("asgi.receive", error)
+
+    def _note_sent(self, message: Message, given: int) -> None:
+        try:
+            kind = message["type"]
+            if kind in _BODIES:
+                size = len(message.get("body") or b"")
+                if size and self._exchange.method != "HEAD":
+                    self._exchange.sent.add(size, given, clock.now())
+                is_last = not message.get("more_body", False) and not self._has_trailers
+            else:
+                is_last = kind == "http.response.trailers" and not message.get("more_trailers")
+            if is_last:
+                self._exchange.last_byte(CLIENT_LEFT if self._has_left() else COMPLETE)
+        except Exception as error:
+            guard.fault("asgi.send", error)
+
+    def _has_left(self) -> bool:
+        # uvicorn drops what is sent to a client that has left, without a word: its flag tells.
+        return self._left or getattr(
+            getattr(self._receive, "__self__", None), "disconnected", False
+        )
+
+    def _head(self, message: Message) -> Message:
+        try:
+            # A new message with a new list: the application may send the same object for every
+            # request, and its headers may be an iterator, which can be read once only.
+            message = {**message, "headers": list(message.get("headers", ()))}
+            self._complete(message)
+        except Exception as error:
+            guard.fault("asgi.response", error)
+        return message
+
+    def _complete(self, message: Message) -> None:
+        exchange, headers = self._exchange, message["headers"]
+        exchange.respond(message["status"])
+        exchange.route = asgi_route(self._scope)
+        self._has_trailers = bool(message.get("trailers"))
+        if self._serving.response_headers:
+            told = _by_name(headers)
+            wanted = self._serving.response_headers
+            exchange.late.update(captured(wanted, told, names.response_header))
+        present = [name.lower().decode("latin-1") for name, _ in headers]
+        for name, value in exchange.headers(present):
+            headers.append((name.lower().encode("ascii"), value.encode("latin-1")))
+
+
+def _by_name(pairs: Any) -> dict[str, list[str]]:
+    headers: dict[str, list[str]] = {}
+    for name, value in pairs:
+        headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+    return headers

@@ -1,0 +1,155 @@
+"""The response's body on its way from a WSGI application to its server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from opentelemetry.context import attach
+
+from tracekit import clock, guard
+from tracekit.scope import leave
+from tracekit.server import CLIENT_LEFT, COMPLETE, Exchange
+
+Begun = Callable[[], None]
+"""Called once the application has produced its first bytes."""
+
+
+class Body:
+    """The response's body; each step runs in the request's context, the end closes the span."""
+
+    def __init__(
+        self, body: Iterable[bytes], exchange: Exchange, environ: dict[str, Any], begun: Begun
+    ) -> None:
+        self._body = body
+        self._steps: Iterator[bytes] | None = None
+        self._exchange = exchange
+        self._environ = environ
+        self._begun = begun
+        self._given = 0
+        self._size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        self._taken()
+        token = attach(self._exchange.context)
+        try:
+            piece = self._first() if self._steps is None else next(self._steps)
+        except BaseException as error:
+            self._exchange.end(None if isinstance(error, StopIteration) else error)
+            raise
+        finally:
+            leave(token)
+        self._give(piece)
+        return piece
+
+    def _first(self) -> bytes:
+        self._steps = iter(self._body)
+        piece = next(self._steps)
+        self._begun()
+        return piece
+
+    def _give(self, piece: bytes) -> None:
+        try:
+            self._size, self._given = len(piece), clock.now()
+        except Exception as error:
+            guard.fault("wsgi.body", error)
+
+    def _taken(self) -> None:
+        """Count the piece that the server had, now that it is back for the next."""
+        if self._size and self._exchange.method != "HEAD":
+            self._exchange.sent.add(self._size, self._given, clock.now())
+        self._size = 0
+
+    def close(self) -> None:
+        """Close the application's body; the server calls it after the last byte or before."""
+        token = attach(self._exchange.context)
+        failure: BaseException | None = None
+        self._taken()
+        try:
+            self._exchange.end(how=self._how())
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            leave(token)
+            self._exchange.returned(failure)
+
+    def _how(self) -> str:
+        # A server does not ask for the body of a HEAD, nor for that of a 304.
+        unread = self._steps is None
+        return COMPLETE if unread and not has_left(self._environ) else CLIENT_LEFT
+
+
+class SizedBody(Body):
+    """A body of known length, from which servers derive ``Content-Length``."""
+
+    def __len__(self) -> int:
+        return len(self._body)  # type: ignore[arg-type]
+
+
+class ListBody(list[bytes]):
+    """A body that is a list and stays one, because servers send those in one piece."""
+
+    def __init__(self, body: list[bytes], exchange: Exchange) -> None:
+        super().__init__(body)
+        self._exchange = exchange
+        self._pieces = (*body,)
+
+    def __iter__(self) -> Iterator[bytes]:
+        # To the end, because not every server closes a list.
+        yield from super().__iter__()
+        self._end()
+
+    def close(self) -> None:
+        """End the span; the server calls it after the last byte."""
+        self._end()
+
+    def _end(self) -> None:
+        exchange = self._exchange
+        if exchange.is_open:
+            if self._pieces and exchange.method != "HEAD":
+                now = clock.now()
+                exchange.sent.add(sum(map(len, self._pieces)), now, now)
+            exchange.end()
+
+
+def has_left(environ: dict[str, Any]) -> bool:
+    """Tell whether the client has left, where the server says so (waitress)."""
+    asked = environ.get("waitress.client_disconnected")
+    return bool(asked is not None and asked())
+
+
+def wrap(
+    body: Iterable[bytes], exchange: Exchange, environ: dict[str, Any], begun: Begun
+) -> Iterable[bytes]:
+    """Return *body* so that the end of *exchange* shows, in the shape that servers look for."""
+    if type(body) is list:
+        return ListBody(body, exchange)
+    wrapper = environ.get("wsgi.file_wrapper")
+    if isinstance(wrapper, type) and isinstance(body, wrapper) and _on_close(body, exchange):
+        return body
+    return (SizedBody if hasattr(body, "__len__") else Body)(body, exchange, environ, begun)
+
+
+def _on_close(body: Any, exchange: Exchange) -> bool:
+    """End the span in the body's own ``close``, so that the server still sees its file wrapper."""
+    close = getattr(body, "close", None)
+
+    def closing() -> None:
+        try:
+            if close is not None:
+                close()
+        finally:
+            exchange.end()
+
+    try:
+        body.close = closing
+    except AttributeError:
+        return False
+    return True
