@@ -48,11 +48,11 @@ class LeanSpan(SdkSpan):
     @property
     def _attributes(self) -> Values | BoundedAttributes:
         # The place where every exporter of the SDK looks, public property and ``to_json`` alike.
-        values, later = self._values, self._later
-        if later is not None and isinstance(values, dict):
-            values.update(later())
-            self._later = None
-        if self._end_time is not None and isinstance(values, dict) and _IS_BOUNDED_KNOWN:
+        values = self._values
+        if not isinstance(values, dict):
+            return values
+        self.plain()
+        if self._end_time is not None and _IS_BOUNDED_KNOWN:
             held = BoundedAttributes()
             held._dict, held._immutable = values, True
             values = self._values = held
@@ -62,6 +62,17 @@ class LeanSpan(SdkSpan):
     def _attributes(self, values: Values | BoundedAttributes) -> None:
         self._values = values
         self._later = None
+
+    def plain(self) -> Mapping[str, AttributeValue]:
+        """Return the attributes without the SDK's mapping around them; only to be read."""
+        values, later = self._values, self._later
+        if not isinstance(values, dict):
+            held: Mapping[str, AttributeValue] = values._dict
+            return held
+        if later is not None:
+            values.update(later())
+            self._later = None
+        return values
 
     def __copy__(self) -> ReadableSpan:
         return self._with(self._attributes)

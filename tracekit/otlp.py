@@ -79,20 +79,27 @@ def encode_span(span: ReadableSpan) -> str:
 
 
 def _contents(span: ReadableSpan) -> Iterable[str]:
-    if span.attributes:
-        yield f'"attributes":{_attributes(span.attributes)}'
+    plain = getattr(span, "plain", None)  # a lean span's; those of the SDK may have dropped some
+    attributes = span.attributes if plain is None else plain()
+    if attributes:
+        yield f'"attributes":{_attributes(attributes)}'
     if events := span.events:
         yield f'"events":[{",".join(map(_event, events))}]'
     if links := span.links:
         yield f'"links":[{",".join(map(_link, links))}]'
-    dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
-    for what, count in zip(("Attributes", "Events", "Links"), dropped, strict=True):
-        if count:
-            yield f'"dropped{what}Count":{count}'
+    if plain is None:
+        yield from _dropped(span)
     status = span.status
     if status.status_code.value:
         message = f'"message":{string(status.description)},' if status.description else ""
         yield f'"status":{{{message}"code":{status.status_code.value}}}'
+
+
+def _dropped(span: ReadableSpan) -> Iterable[str]:
+    counts = (span.dropped_attributes, span.dropped_events, span.dropped_links)
+    for what, count in zip(("Attributes", "Events", "Links"), counts, strict=True):
+        if count:
+            yield f'"dropped{what}Count":{count}'
 
 
 def _ids(context: SpanContext) -> str:
@@ -113,9 +120,11 @@ def _link(link: Link) -> str:
 
 
 def _attributes(attributes: Mapping[str, Any]) -> str:
-    # The SDK's mappings are three layers of Python; their copy is the plain dict inside.
-    copy = getattr(attributes, "copy", None)
-    plain = redacted(attributes if copy is None else copy())
+    if type(attributes) is not dict:
+        # The SDK's mappings are three layers of Python; their copy is the plain dict inside.
+        copy = getattr(attributes, "copy", None)
+        attributes = attributes if copy is None else copy()
+    plain = redacted(attributes)
     pairs = [
         _key(key) + _BY_TYPE.get(type(item), _by_base)(item) + "}" for key, item in plain.items()
     ]
