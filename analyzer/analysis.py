@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from analyzer import adoption, breakdown, conventions, skew, trace
+from analyzer import adoption, breakdown, conventions, skew, trace, twins
 from analyzer.call_facts import call_facts
 from analyzer.calls import calls_of
 from analyzer.critical_path import Overflow, PathSection, awaited, critical_path
@@ -13,7 +13,8 @@ from analyzer.errors import BadInput
 from analyzer.findings import History, Request, findings
 from analyzer.milestones import milestones
 from analyzer.phases import Interval
-from analyzer.report import OffPath, Report, Root, Section
+from analyzer.report import AFTER_RESPONSE, OffPath, Report, Root, Section
+from analyzer.service_facts import ended, is_background, queued_ns, service_facts
 from analyzer.span import Kind, Span
 from analyzer.timeline import timeline
 from analyzer.trace import Node, Tree
@@ -45,8 +46,9 @@ def analyze(
     waited = {node: awaited(node, overflow, tolerance) for node in tree.nodes}
     stages = breakdown.breakdown(path, calls, waited)
     request = Request(
-        tree.root, tuple(calls.values()), _own_sections(path), history, overflow, tolerance
-    )
+        tree.root, tuple(calls.values()), _own_sections(path), history, overflow, tolerance,
+        servers=[node for node in tree.nodes if node.span.kind is Kind.SERVER],
+    )  # fmt: skip
     touched = {section.node for section in path}
     off_path = _off_path(tree, waited)
     worth, hidden_findings = findings(request)
@@ -72,11 +74,15 @@ def analyze(
         calls=call_facts(calls.values(), tree.root.start, touched),
         rooted=tree.rooted,
         route_known=tree.rooted or tree.first.span.kind is Kind.SERVER,
+        service_facts=service_facts(tree, touched),
+        ended=ended(tree.first),
+        queued_before_ns=queued_ns(tree.first) if tree.first.parent in (None, tree.root) else 0,
     )
 
 
 def _tree(spans: Sequence[Span]) -> Tree:
     forest = trace.grow(spans)
+    twins.fold(forest)
     skew.adjust(forest)
     adoption.adopt(forest)
     return trace.plant(forest)
@@ -102,7 +108,9 @@ def _off_path(tree: Tree, waited: dict[Node, bool]) -> dict[Node, str]:
     """Return the spans that nobody waited for, in order of time, and why; not those below them."""
     reasons = {node: _unlinked(node, tree) for node in tree.orphans}
     for node in tree.nodes:
-        if not waited[node] and node.parent is not None:
+        if is_background(node):
+            reasons[node] = AFTER_RESPONSE
+        elif not waited[node] and node.parent is not None:
             reasons[node] = _NOT_AWAITED.format(duration(node.end - node.parent.end))
     return dict(sorted(reasons.items(), key=lambda item: item[0].start))
 

@@ -5,11 +5,15 @@ A late child completes a client span that another instrumentation ended at the h
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from analyzer import conventions
 from analyzer.calls import Call
 from analyzer.facts import BodyFacts, Ended, StallFacts
 from analyzer.phases import Interval, array, nanoseconds
 from analyzer.span import Span
+from analyzer.trace import Node
 from tracekit import attributes as a
 
 
@@ -20,27 +24,39 @@ def body_facts(call: Call, start: int) -> BodyFacts | None:
     late = span.start_ns - call.node.span.start_ns
     headers = call.intervals("receive")
     first = conventions.number(found, a.BODY_FIRST_CHUNK)
-    facts = BodyFacts(
+    facts = replace(
+        passed(span, stalls_of(call), start),
         ended=_ended(span),
+        headers_ns=headers[0].start - call.node.start if headers else None,
+        first_chunk_ns=None if first is None else first + late,
+    )
+    return None if facts == BodyFacts(headers_ns=facts.headers_ns) else facts
+
+
+def passed(span: Span, stalls: Iterable[Interval], start: int) -> BodyFacts:
+    """Return what *span* counted of a body; the request began at *start*."""
+    found = span.attributes
+    return BodyFacts(
         bytes=conventions.number(found, a.BODY_BYTES),
         chunks=conventions.number(found, a.BODY_CHUNKS),
         unit=conventions.text(found, a.BODY_UNIT),
-        headers_ns=headers[0].start - call.node.start if headers else None,
-        first_chunk_ns=None if first is None else first + late,
         gap_p50_ns=conventions.number(found, a.BODY_GAP_P50),
         gap_p95_ns=conventions.number(found, a.BODY_GAP_P95),
         largest_gap_ns=conventions.number(found, a.BODY_LARGEST_GAP),
         stalls=conventions.number(found, a.BODY_STALLS),
         stalled_ns=conventions.number(found, a.BODY_STALL_TIME),
-        stalls_at=tuple(StallFacts(at - start, end - at) for at, end in stalls_of(call)),
+        stalls_at=tuple(StallFacts(at - start, end - at) for at, end in stalls),
         held_ns=conventions.number(found, a.BODY_CONSUMER),
     )
-    return None if facts == BodyFacts(headers_ns=facts.headers_ns) else facts
 
 
 def stalls_of(call: Call) -> tuple[Interval, ...]:
     """Return when the stream stalled, in adjusted Unix nanoseconds, within the call."""
-    span, node = _source(call), call.node
+    return stalls_in(call.node, _source(call))
+
+
+def stalls_in(node: Node, span: Span) -> tuple[Interval, ...]:
+    """Return when the body that *span* saw stalled, in adjusted Unix nanoseconds, within *node*."""
     origin = span.start_ns + node.shift
     starts = array(span.attributes.get(a.BODY_STALL_STARTS))
     lengths = array(span.attributes.get(a.BODY_STALL_LENGTHS))

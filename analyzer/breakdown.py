@@ -12,7 +12,8 @@ from typing import NamedTuple
 from analyzer import conventions
 from analyzer.calls import Call
 from analyzer.critical_path import PathSection
-from analyzer.phases import Phase
+from analyzer.phases import Interval, Phase
+from analyzer.queues import queues
 from analyzer.report import Stage
 from analyzer.span import Kind
 from analyzer.trace import GAP, Node
@@ -119,14 +120,26 @@ def _phase_pieces(phase: Phase, call: Call, awaited: Mapping[Node, bool]) -> Ite
     if phase.name != "wait" or not call.servers:
         yield Piece(phase.start, phase.end, bucket)
         return
-    network = Bucket(call.client, "network", "network", call.peer)
     outliving = [server.start for server in call.servers if not awaited[server]]
     turn = max(phase.start, min([*outliving, phase.end]))
-    if phase.start < turn:
-        yield Piece(phase.start, turn, network)
+    yield from _way_there(call, Interval(phase.start, turn))
     if turn < phase.end:
         late = Bucket(call.client, "server outlived client", "server_outlived_client", call.peer)
         yield Piece(turn, phase.end, late)
+
+
+def _way_there(call: Call, wait: Interval) -> Iterator[Piece]:
+    """Yield the queue at the server, and the network around it."""
+    network = Bucket(call.client, "network", "network", call.peer)
+    queue = Bucket(call.client, "queue", "queue", call.peer)
+    cursor = wait.start
+    for start, end in queues(call, wait):
+        if cursor < start:
+            yield Piece(cursor, start, network)
+        yield Piece(start, end, queue)
+        cursor = end
+    if cursor < wait.end:
+        yield Piece(cursor, wait.end, network)
 
 
 def _backoffs(parent: Node) -> list[Piece]:

@@ -26,22 +26,22 @@ def call_facts(calls: Iterable[Call], start: int, path: Iterable[Node]) -> tuple
 
     A call that is only the outer span of another one is left out, as it is among the edges.
     """
-    passing = _passing(path)
-    return tuple(_facts(call, start, passing) for call in calls if not wraps_another(call))
+    on_path = passing(path)
+    return tuple(_facts(call, start, on_path) for call in calls if not wraps_another(call))
 
 
-def _passing(path: Iterable[Node]) -> set[Node]:
+def passing(path: Iterable[Node]) -> set[Node]:
     """Return the nodes of *path* and all those above them."""
-    passing: set[Node] = set()
+    found: set[Node] = set()
     for touched in path:
         node: Node | None = touched
-        while node is not None and node not in passing:
-            passing.add(node)
+        while node is not None and node not in found:
+            found.add(node)
             node = node.parent
-    return passing
+    return found
 
 
-def _facts(call: Call, start: int, passing: Collection[Node]) -> CallFacts:
+def _facts(call: Call, start: int, on_path: Collection[Node]) -> CallFacts:
     node, span = call.node, call.node.span
     explained = call.phase_ns(*a.PHASES)
     body = body_facts(call, start)
@@ -52,7 +52,7 @@ def _facts(call: Call, start: int, passing: Collection[Node]) -> CallFacts:
         server=call.peer,
         start_ns=node.start - start,
         ns=node.duration,
-        on_path=node in passing,
+        on_path=node in on_path,
         method=conventions.method(span),
         path=conventions.path(span),
         status=conventions.status_code(span),
@@ -63,6 +63,7 @@ def _facts(call: Call, start: int, passing: Collection[Node]) -> CallFacts:
         phases=tuple(PhaseFacts(p.name, p.start - start, p.end - p.start) for p in call.phases),
         unexplained_ns=node.duration - explained if call.phases else None,
         gc_ns=call.number(a.GC_TIME),
+        loop_lag_ns=call.number(a.LOOP_LAG),
         dns_addresses=_texts(call, a.DNS_ADDRESSES),
         dns_error=call.text(a.DNS_ERROR),
         attempts=_addresses(call, start),

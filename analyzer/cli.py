@@ -20,8 +20,10 @@ MODULES = {
     "analyze": "analyzer.commands.analyze",
     "compare": "analyzer.commands.compare",
     "demo": "analyzer.commands.demo",
+    "doctor": "analyzer.commands.doctor",
     "import": "analyzer.commands.import_files",
     "list": "analyzer.commands.list_requests",
+    "run": "analyzer.commands.run",
     "serve": "analyzer.commands.serve",
 }
 EXTRAS = {"demo": "demo"}
@@ -78,18 +80,27 @@ def build_parser() -> argparse.ArgumentParser:
     _add_import(commands)
     _add_serve(commands)
     _add_demo(commands)
+    _add_run(commands)
+    _add_doctor(commands)
     return parser
 
 
 _Commands = argparse._SubParsersAction  # the only name argparse gives the type it returns
 
 
-def _command(
+def _plain_command(
     commands: _Commands[argparse.ArgumentParser], name: str, help_text: str
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=help_text, description=help_text[0].upper() + help_text[1:] + "."
     )
+    return parser
+
+
+def _command(
+    commands: _Commands[argparse.ArgumentParser], name: str, help_text: str
+) -> argparse.ArgumentParser:
+    parser = _plain_command(commands, name, help_text)
     parser.add_argument(
         "--store",
         metavar="PATH_OR_URL",
@@ -140,7 +151,7 @@ def _add_analyze(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--calls",
         action="store_true",
-        help="tell of every outgoing call, not of the few that matter",
+        help="tell of every outgoing call and every service, not of the few that matter",
     )
     _add_output(parser)
 
@@ -205,6 +216,25 @@ def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="requests a side (default: enough for a verdict)",
     )
     _add_look(parser)
+
+
+def _add_run(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _plain_command(commands, "run", "trace a service as it is: run -- uvicorn app:app")
+    parser.usage = "tracekit run [-h] [--service NAME] [--label LABEL] -- COMMAND ..."
+    parser.add_argument(
+        "--service", metavar="NAME", help="the service's name (default: from the command)"
+    )
+    parser.add_argument("--label", help="tells this run from others in compare")
+    parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, metavar="COMMAND", help="the command, as it is"
+    )
+
+
+def _add_doctor(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _plain_command(
+        commands, "doctor", "say what is traced here, where spans go, and what is wrong"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def _positive_int(text: str) -> int:

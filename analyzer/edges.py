@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from analyzer.calls import Call, wraps_another
 from analyzer.phases import Interval, overlap
+from analyzer.queues import queue_ns
 from analyzer.report import Edge
 from analyzer.skew import one_clock
 from tracekit.attributes import PHASES
@@ -72,4 +73,5 @@ def _edge(client: str, server: str, calls: list[Call]) -> Edge:
         network_ns=sum(network_ns(call) for call in calls),
         receive_ns=phases["receive"],
         proxy_ns=phases["proxy"],
+        queue_ns=sum(min(queue_ns(call), network_ns(call)) for call in calls),
     )

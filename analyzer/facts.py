@@ -100,8 +100,9 @@ class CallFacts:
     """One outgoing call. Its phases and *unexplained_ns* sum to *ns* exactly.
 
     *server* is the service called, or the address of one that sent no span. Of a call without
-    phases *unexplained_ns* is None. *derived* and *inferred* are the paths of those fields that
-    were not measured, such as ``connection.state`` or ``phases.connect``, known or not.
+    phases *unexplained_ns* is None. *loop_lag_ns* is how long its event loop ran late. *derived*
+    and *inferred* are the paths of those fields that were not measured, such as
+    ``connection.state`` or ``phases.connect``, known or not.
     """
 
     span_id: str
@@ -120,6 +121,7 @@ class CallFacts:
     phases: tuple[PhaseFacts, ...] = ()
     unexplained_ns: int | None = None
     gc_ns: int | None = None
+    loop_lag_ns: int | None = None
     dns_addresses: tuple[str, ...] = ()
     dns_error: str | None = None
     attempts: tuple[AddressFacts, ...] = ()

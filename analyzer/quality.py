@@ -1,4 +1,4 @@
-"""Say of every known fact of a call how it is known: measured, derived or inferred. Pure."""
+"""Say of every known fact of a call or a service how it is known. Pure."""
 
 from __future__ import annotations
 
@@ -6,21 +6,29 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from analyzer.facts import CallFacts, Quality
+from analyzer.service import ServiceFacts
 
-_IDENTITY = frozenset({"span_id", "client", "server", "on_path", "method", "path"})
-"""Fields that name the call; there is nothing to measure about them."""
+_IDENTITY = frozenset(
+    {"span_id", "client", "server", "service", "name", "on_path", "method", "path", "queue_source"}
+)
+"""Fields that name the call or the service; there is nothing to measure about them."""
 _HOW = frozenset({"derived", "inferred"})
-_PARTS = frozenset({"connection", "client_object", "body"})
+_PARTS = frozenset(
+    {
+        *("connection", "client_object", "body"),
+        *("request_body", "response_body", "peer", "websocket"),
+    }
+)
 
 
-def quality_of(facts: CallFacts) -> dict[str, Quality]:
+def quality_of(facts: CallFacts | ServiceFacts) -> dict[str, Quality]:
     """Return the quality of every field of *facts* that is known, by its path."""
     return {path: facts.quality(path) for path in _paths(facts)}
 
 
-def _paths(facts: CallFacts) -> Iterator[str]:
+def _paths(facts: CallFacts | ServiceFacts) -> Iterator[str]:
     for name in _known(facts):
-        if name == "phases":
+        if isinstance(facts, CallFacts) and name == "phases":
             yield from (f"phases.{phase.name}" for phase in facts.phases)
         elif name in _PARTS:
             yield from (f"{name}.{inner}" for inner in _known(getattr(facts, name)))

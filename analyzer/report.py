@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from analyzer.facts import CallFacts
+from analyzer.service import Outcome, ServiceFacts
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Stage:
 
     *kind* is one of ``stage`` (a named stage), ``own`` (a server span's own time), ``pool_wait``,
     ``dns``, ``connect``, ``proxy`` (asking one for a tunnel), ``tls``, ``send``, ``network``
-    (client wait minus server span), ``wait`` (waiting for a server that sent no span), ``receive``,
+    (client wait minus server span), ``queue`` (of that, what it waited at the server before that
+    took it up), ``wait`` (waiting for a server that sent no span), ``receive``,
     ``call`` (a client span without phases), ``server_outlived_client``, ``backoff`` (between
     retries), and ``unattributed`` (time inside a call that no phase covers, and gaps between
     roots). *peer* is the other side of a call.
@@ -53,6 +55,7 @@ class Edge:
 
     ``handoff_ns`` is the client spans' time minus the server spans' time: what the connection cost.
     It is None where no call reached a server that sent spans: nobody knows how long that worked.
+    ``queue_ns`` is part of ``network_ns``: the calls waited at the server before it took them up.
     """
 
     client: str
@@ -71,6 +74,12 @@ class Edge:
     network_ns: int
     receive_ns: int
     proxy_ns: int = 0
+    queue_ns: int = 0
+
+    @property
+    def beyond_queue_ns(self) -> int:
+        """The network's part of the wait: without the queue at the server."""
+        return self.network_ns - self.queue_ns
 
     @property
     def connection_ns(self) -> int:
@@ -88,6 +97,10 @@ class Section:
     name: str
     start_ns: int
     ns: int
+
+
+AFTER_RESPONSE = "after the response"
+"""Why a service's background work is off the path; what of it there was its facts say."""
 
 
 @dataclass(frozen=True)
@@ -171,3 +184,9 @@ class Report:
     """Whether its root span has come: without, *total_ns* is only the extent seen so far."""
     route_known: bool = True
     """Whether *root* names a route: without a root span only where a server span comes first."""
+    service_facts: tuple[ServiceFacts, ...] = field(default=(), repr=False)
+    """Every service's own side of the request, in order of time."""
+    ended: Outcome | None = None
+    """How the root ended, where its middleware says so."""
+    queued_before_ns: int = 0
+    """How long it waited before its first service took it up: not in the total."""

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 from analyzer import conventions
 from analyzer.calls import Call
 from analyzer.phases import OK, Attempt
-from analyzer.report import TimelineRow
+from analyzer.report import AFTER_RESPONSE, TimelineRow
+from analyzer.service_facts import is_background
 from analyzer.span import Kind, Status
 from analyzer.trace import Node, Tree
 
@@ -63,6 +64,8 @@ def _span_row(tree: Tree, node: Node, depth: int, on_path: bool, note: str) -> T
 
 
 def _note(tree: Tree, node: Node, awaited: bool) -> str:
+    if is_background(node):
+        return AFTER_RESPONSE
     if not awaited:
         return "not waited for"
     return "parent missing" if _is_orphan(tree, node) else ""

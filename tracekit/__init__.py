@@ -11,8 +11,10 @@
 from __future__ import annotations
 
 from tracekit.asgi import ASGIMiddleware
+from tracekit.carry import wrap
 from tracekit.errors import ConfigurationError, TracekitError
 from tracekit.lifecycle import init, shutdown
+from tracekit.logs import LogFilter, LogFormatter, structlog_processor
 from tracekit.propagation import extract, inject
 from tracekit.request import current_request_id, mark, request
 from tracekit.stages import stage
@@ -21,6 +23,8 @@ from tracekit.wsgi import WSGIMiddleware
 __all__ = [
     "ASGIMiddleware",
     "ConfigurationError",
+    "LogFilter",
+    "LogFormatter",
     "TracekitError",
     "WSGIMiddleware",
     "current_request_id",
@@ -31,4 +35,6 @@ __all__ = [
     "request",
     "shutdown",
     "stage",
+    "structlog_processor",
+    "wrap",
 ]

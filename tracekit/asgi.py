@@ -11,7 +11,7 @@ from opentelemetry.context import attach
 from opentelemetry.propagators.textmap import TextMapPropagator
 
 from tracekit import attributes as names
-from tracekit import guard, lifecycle, peers, queueing
+from tracekit import guard, lifecycle, loop_lag, peers, queueing
 from tracekit.asgi_http import HttpRequest
 from tracekit.asgi_types import App, Receive, Scope, Send
 from tracekit.asgi_websocket import WebSocketConnection
@@ -22,7 +22,8 @@ from tracekit.scope import leave
 from tracekit.server import SEEN, Exchange, captured
 from tracekit.serving import Serving, Trust, serving
 
-_FLUSH_SECONDS = 5.0
+_FLUSH_SECONDS = 1.5
+"""The signal that follows, or the exit, wait too: together they stay below 5 seconds."""
 
 
 class ASGIMiddleware:
@@ -66,14 +67,16 @@ class ASGIMiddleware:
             await self.app(scope, receive, _flushing(send))
             return
         exchange = _arrive(scope, receive, self._serving) if kind in ("http", "websocket") else None
-        if exchange is None:
+        if exchange is not None:
+            conversation = _conversation(exchange, scope, self._serving, receive, send)
+        if exchange is None or conversation is None:
             await self.app(scope, receive, send)
             return
-        await self._serve(exchange, scope, receive, send)
+        await self._serve(exchange, scope, conversation)
 
-    async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
-        make = HttpRequest if scope["type"] == "http" else WebSocketConnection
-        conversation = make(exchange, scope, self._serving, receive, send)
+    async def _serve(
+        self, exchange: Exchange, scope: Scope, conversation: HttpRequest | WebSocketConnection
+    ) -> None:
         # An explicit context: uvicorn leaks context variables between requests on one connection.
         token = attach(exchange.context)
         failure: BaseException | None = None
@@ -84,15 +87,38 @@ class ASGIMiddleware:
             raise
         finally:
             leave(token)
-            _finish(exchange, scope, conversation.how_it_ended(), failure)
+            _finish(exchange, scope, conversation, failure)
 
 
-def _finish(exchange: Exchange, scope: Scope, how: str, error: BaseException | None) -> None:
-    if exchange.is_open:
-        exchange.route = exchange.route or asgi_route(scope)
-        exchange.end(error, how)
-    else:
-        exchange.returned(error)
+def _conversation(
+    exchange: Exchange, scope: Scope, serving: Serving, receive: Receive, send: Send
+) -> HttpRequest | WebSocketConnection | None:
+    try:
+        make = HttpRequest if scope["type"] == "http" else WebSocketConnection
+        return make(exchange, scope, serving, receive, send)
+    except Exception as error:
+        guard.fault("asgi.conversation", error)
+        exchange.end()
+        return None
+
+
+def _finish(
+    exchange: Exchange,
+    scope: Scope,
+    conversation: HttpRequest | WebSocketConnection,
+    error: BaseException | None,
+) -> None:
+    try:
+        if exchange.is_open:
+            exchange.route = exchange.route or asgi_route(scope, exchange.request.route)
+            how = conversation.how_it_ended()
+            exchange.end(None if conversation.is_goodbye(error) else error, how)
+            if error is None:  # an error page may have work after it too
+                exchange.returned()
+        else:
+            exchange.returned(error)
+    except Exception as fault:
+        guard.fault("asgi.finish", fault)
 
 
 def _arrive(scope: Scope, receive: Receive, serving: Serving) -> Exchange | None:
@@ -107,6 +133,7 @@ def _arrive(scope: Scope, receive: Receive, serving: Serving) -> Exchange | None
         if serving.request_headers:
             described.update(captured(serving.request_headers, headers, names.request_header))
         exchange.start(described, None if scope["type"] == "http" else "WEBSOCKET")
+        exchange.lag = loop_lag.enter()
         if exchange.queued is None:
             exchange.queued = queueing.told_by_kernel(_socket(scope, receive))
     except Exception as error:
@@ -153,7 +180,7 @@ def _describe(scope: Scope) -> Values:
     if server:
         described[names.SERVER_ADDRESS] = server[0]
         if server[1] is not None:
-            described[names.SERVER_PORT] = server[1]
+            described[names.SERVER_PORT] = int(server[1])  # granian's is a string
     if client:
         _describe_peer(described, client, server)
     return described
@@ -162,7 +189,7 @@ def _describe(scope: Scope) -> Values:
 def _describe_peer(described: Values, client: Any, server: Any) -> None:
     described[names.PEER_ADDRESS] = client[0]
     if client[1]:
-        described[names.PEER_PORT] = int(client[1])  # granian's is a string
+        described[names.PEER_PORT] = int(client[1])
         use = peers.use((client[0], client[1], server[1] if server else None))
         described[names.PEER_CONNECTION] = "new" if use == 1 else "reused"
         described[names.PEER_USE] = use

@@ -38,8 +38,7 @@ class HttpRequest:
         """Return the server's next message."""
         asked = clock.now()
         message = await self._receive()
-        if self._exchange.is_open:
-            self._note_received(message, asked)
+        self._note_received(message, asked)
         return message
 
     async def send(self, message: Message) -> None:
@@ -47,6 +46,8 @@ class HttpRequest:
         is_start = message["type"] == "http.response.start"
         if is_start:
             message = self._head(message)
+        elif not message.get("more_body", False):
+            self._look()
         given = clock.now()
         try:
             await self._send(message)
@@ -58,10 +59,17 @@ class HttpRequest:
 
     def how_it_ended(self) -> str:
         """Say how a request ended whose last byte was never sent."""
-        return CLIENT_LEFT if self._has_left() else ERROR
+        self._look()
+        return CLIENT_LEFT if self._left else ERROR
+
+    def is_goodbye(self, error: BaseException | None) -> bool:
+        """Return False: whether the client had left before *error*, the exchange knows."""
+        return False
 
     def _note_received(self, message: Message, asked: int) -> None:
         try:
+            if not self._exchange.is_open:
+                return
             if message["type"] == "http.disconnect":
                 self._left = True
                 return
@@ -74,24 +82,35 @@ class HttpRequest:
 
     def _note_sent(self, message: Message, given: int) -> None:
         try:
+            if not self._exchange.is_open:
+                return
             kind = message["type"]
             if kind in _BODIES:
-                size = len(message.get("body") or b"")
-                if size and self._exchange.method != "HEAD":
-                    self._exchange.sent.add(size, given, clock.now())
+                self._count(message, given)
                 is_last = not message.get("more_body", False) and not self._has_trailers
             else:
                 is_last = kind == "http.response.trailers" and not message.get("more_trailers")
             if is_last:
-                self._exchange.last_byte(CLIENT_LEFT if self._has_left() else COMPLETE)
+                self._exchange.last_byte(CLIENT_LEFT if self._left else COMPLETE)
         except Exception as error:
             guard.fault("asgi.send", error)
 
-    def _has_left(self) -> bool:
-        # uvicorn drops what is sent to a client that has left, without a word: its flag tells.
-        return self._left or getattr(
-            getattr(self._receive, "__self__", None), "disconnected", False
-        )
+    def _count(self, message: Message, given: int) -> None:
+        exchange = self._exchange
+        if message["type"] != "http.response.body":
+            exchange.sent.is_unseen = True
+        elif exchange.has_body and (size := len(message.get("body") or b"")):
+            exchange.sent.add(size, given, clock.now())
+
+    def _look(self) -> None:
+        """See whether the client has left: before the last byte, which closes the stream too."""
+        # uvicorn and Hypercorn drop what is sent to one, without a word: their flags tell.
+        try:
+            owner = getattr(self._send, "__self__", None)
+            flags = getattr(owner, "disconnected", False), getattr(owner, "closed", False)
+            self._left = self._left or True in flags
+        except Exception as error:
+            guard.fault("asgi.left", error)
 
     def _head(self, message: Message) -> Message:
         try:
@@ -106,7 +125,7 @@ class HttpRequest:
     def _complete(self, message: Message) -> None:
         exchange, headers = self._exchange, message["headers"]
         exchange.respond(message["status"])
-        exchange.route = asgi_route(self._scope)
+        exchange.route = asgi_route(self._scope, exchange.request.route)
         self._has_trailers = bool(message.get("trailers"))
         if self._serving.response_headers:
             told = _by_name(headers)

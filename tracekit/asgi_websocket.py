@@ -10,6 +10,8 @@ from tracekit.server import CLIENT_LEFT, COMPLETE, ERROR, Exchange
 from tracekit.serving import Serving
 
 _SWITCHING = 101
+_CONNECTED = 200
+"""The same over HTTP/2 and 3: RFC 8441, 5."""
 _REFUSED = 403
 """What a server answers when the application closes instead of accepting (ASGI specification)."""
 _CUT = (1001, 1005, 1006)
@@ -38,6 +40,7 @@ class WebSocketConnection:
         self._receive = receive
         self._send = send
         self._left = self._closed = False
+        exchange.sent.is_unseen = True  # messages are counted instead
         self._received = [0, 0]
         self._sent = [0, 0]
 
@@ -79,6 +82,10 @@ class WebSocketConnection:
             return CLIENT_LEFT
         return COMPLETE if self._closed else ERROR
 
+    def is_goodbye(self, error: BaseException | None) -> bool:
+        """Tell whether *error* is how Starlette says that the client has closed: no failure."""
+        return self._closed and type(error).__name__ == "WebSocketDisconnect"
+
     def _note_sent(self, message: Message) -> None:
         try:
             kind = message["type"]
@@ -106,14 +113,18 @@ class WebSocketConnection:
         try:
             message = {**message, "headers": list(message.get("headers") or ())}
             exchange, headers = self._exchange, message["headers"]
-            exchange.respond(message.get("status", _SWITCHING))
-            exchange.route = asgi_route(self._scope)
+            exchange.respond(message.get("status") or _accepted(self._scope))
+            exchange.route = asgi_route(self._scope, exchange.request.route)
             present = [name.lower().decode("latin-1") for name, _ in headers]
             for name, value in exchange.headers(present):
                 headers.append((name.lower().encode("ascii"), value.encode("latin-1")))
         except Exception as error:
             guard.fault("asgi.websocket.response", error)
         return message
+
+
+def _accepted(scope: Scope) -> int:
+    return _SWITCHING if scope.get("http_version", "1.1").startswith("1") else _CONNECTED
 
 
 def _count(counts: list[int], message: Message) -> None:

@@ -10,6 +10,8 @@ from tracekit import guard
 
 _total = 0
 _began: int | None = None
+_wanted = 0
+"""How many want it counted: the clients, and the process that serves."""
 
 
 def collected() -> int:
@@ -26,13 +28,18 @@ class GarbageHooks:
 
     def install(self) -> None:
         """Begin to count, with the next collection."""
-        global _began
-        _began = None
-        gc.callbacks.append(_watch)
+        global _began, _wanted
+        _wanted += 1
+        if _wanted == 1:
+            _began = None
+            gc.callbacks.append(_watch)
 
     def uninstall(self) -> None:
-        """Stop counting."""
-        gc.callbacks.remove(_watch)
+        """Stop counting, unless another still wants it."""
+        global _wanted
+        _wanted -= 1
+        if _wanted == 0:
+            gc.callbacks.remove(_watch)
 
 
 def _watch(phase: str, _info: dict[str, Any]) -> None:

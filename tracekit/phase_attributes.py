@@ -57,6 +57,8 @@ def _add_quality(
         result[names.REDIRECT] = record.redirects
     if record.collecting:
         result[names.GC_TIME] = record.collecting
+    if record.lag[0]:
+        result[names.LOOP_LAG], result[names.LOOP_LAG_LARGEST] = record.lag
     if phases and record.error not in (None, str(record.status)):
         result[names.ERROR_PHASE] = next(reversed(phases))
     derived = tuple(phase for phase in record.derived if phase in phases)

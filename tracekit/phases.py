@@ -81,6 +81,7 @@ class ConnectionPhases:
     redirects: int = 0
     error: str | None = None
     collecting: int = 0
+    lag: tuple[int, int] = (0, 0)
     body: Chunks | None = None
     body_bytes: int | None = None
     body_unit: str = "chunks"

@@ -7,16 +7,13 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 from opentelemetry import baggage, propagate
-from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, get_current
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import (
     CarrierT,
     Getter,
-    Setter,
     TextMapPropagator,
     default_getter,
-    default_setter,
 )
 from opentelemetry.trace import (
     Span,
@@ -25,50 +22,19 @@ from opentelemetry.trace import (
     get_current_span,
     set_span_in_context,
 )
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from tracekit import guard
-from tracekit.request import RequestContext, in_context, request_in
-from tracekit.request_id import HEADER, choose
+from tracekit import guard, w3c
+from tracekit.propagators import REQUEST_ID, W3C, is_w3c, named_in, parts_of, text
+from tracekit.propagators import RequestIdPropagator as RequestIdPropagator
+from tracekit.propagators import TracekitPropagator as TracekitPropagator
+from tracekit.request import RequestContext, request_in
+from tracekit.request_id import HEADER
+from tracekit.w3c import TRACEPARENT, TRACESTATE
 
 Headers = dict[str, list[str]]
 """Lower-case names, each with all its values in order."""
 
 _FIELD = HEADER.lower()
-
-
-class RequestIdPropagator(TextMapPropagator):
-    """Writes and reads ``X-Request-ID``; ``init`` adds it to the global propagator."""
-
-    def inject(
-        self,
-        carrier: CarrierT,
-        context: Context | None = None,
-        setter: Setter[CarrierT] = default_setter,
-    ) -> None:
-        """Write the ID of the request in *context* into *carrier*, unless it names one already."""
-        request = request_in(context)
-        if request is not None and not _named(carrier):
-            setter.set(carrier, HEADER, request.request_id)
-
-    def extract(
-        self,
-        carrier: CarrierT,
-        context: Context | None = None,
-        getter: Getter[CarrierT] = default_getter,
-    ) -> Context:
-        """Return *context* with the request that *carrier* names, if it names one."""
-        base = Context() if context is None else context
-        values = getter.get(carrier, _FIELD)
-        if not values:
-            return base
-        chosen, replaced = choose(",".join(values))
-        return in_context(RequestContext(chosen, replaced=replaced), base)
-
-    @property
-    def fields(self) -> set[str]:
-        """The header that ``inject`` writes."""
-        return {_FIELD}
 
 
 class _HeadersGetter(Getter[Headers]):
@@ -79,31 +45,24 @@ class _HeadersGetter(Getter[Headers]):
         return list(carrier)
 
 
-def _named(carrier: Any) -> list[Any]:
-    """Return the keys of *carrier* under which its caller has set a request ID by hand."""
-    if not isinstance(carrier, Mapping):
-        return []
-    return [name for name in carrier if _text(name).lower() == _FIELD]
-
-
 _GETTER = _HeadersGetter()
-_REQUEST_ID = RequestIdPropagator()
 
 
 class _WithRequestId(CompositePropagator):
-    """The host's propagator and ours; a class of its own so that a second init can see it.
+    """The host's propagators, with our two; a class of its own so that a second init can see it.
 
     FastAPI's own telemetry reads a request's headers once more, inside our server span. It gets the
     context that is already there, or its spans would leave the request for a trace of their own.
     """
 
     def __init__(self, existing: TextMapPropagator) -> None:
-        super().__init__([existing, _REQUEST_ID])
-        self._is_w3c = _is_w3c(existing)
+        parts = [*parts_of(existing)]
+        super().__init__([*parts, REQUEST_ID])
+        self.is_w3c = is_w3c(parts)
 
     def is_w3c_alone(self, context: Context) -> bool:
         """Tell whether *context* sends nothing but a trace, as W3C has it, and a request ID."""
-        return self._is_w3c and not (context and baggage.get_all(context))
+        return self.is_w3c and not (context and baggage.get_all(context))
 
     def extract(
         self,
@@ -118,29 +77,17 @@ class _WithRequestId(CompositePropagator):
         return super().extract(carrier, context, getter)
 
 
-def _is_w3c(propagator: TextMapPropagator) -> bool:
-    parts = getattr(propagator, "_propagators", (propagator,))
-    known = (TraceContextTextMapPropagator, W3CBaggagePropagator)
-    return (
-        bool(parts) and all(type(part) in known for part in parts) and known[0] in map(type, parts)
-    )
-
-
 def carried(span: Span, context: Context) -> dict[str, str]:
     """Return the headers by which a request from *context*, traced by *span*, is sent along.
 
     Where the global propagator is OpenTelemetry's default with ours, by a shorter way.
     """
-    textmap, carrier = propagate.get_global_textmap(), dict[str, str]()
+    textmap = propagate.get_global_textmap()
     if type(textmap) is not _WithRequestId or not textmap.is_w3c_alone(context):
+        carrier: dict[str, str] = {}
         textmap.inject(carrier, set_span_in_context(span, context))
         return carrier
-    # A tuple: each of its properties would be a call.
-    trace_id, span_id, _is_remote, flags, state, is_valid = span.get_span_context()
-    if is_valid:
-        carrier["traceparent"] = f"00-{trace_id:032x}-{span_id:016x}-{flags:02x}"
-        if state:
-            carrier["tracestate"] = state.to_header()
+    carrier = w3c.headers(span.get_span_context())
     request = request_in(context)
     if request is not None:
         carrier[HEADER] = request.request_id
@@ -156,7 +103,10 @@ def _arrived_with(request: RequestContext, carrier: CarrierT, getter: Getter[Car
 
 
 def install() -> None:
-    """Add the request ID to the global propagator, keeping what is there. Twice is once."""
+    """Add the request ID to the global propagator, keeping what is there. Twice is once.
+
+    Only OpenTelemetry's reader of W3C headers gives way to ours, which keeps all of its rules.
+    """
     existing = propagate.get_global_textmap()
     if not isinstance(existing, _WithRequestId):
         propagate.set_global_textmap(_WithRequestId(existing))
@@ -178,14 +128,17 @@ def remote_context(headers: Headers) -> Context:
     The request ID is not looked at: the caller has to answer for the one it was given. With two
     ``traceparent`` headers neither can be trusted, so a new trace begins (W3C). Never raises.
     """
-    if headers.keys() <= {"host", _FIELD}:
+    if TRACEPARENT not in headers and headers.keys() <= {"host", _FIELD}:
         return Context()
+    textmap = propagate.get_global_textmap()
+    if type(textmap) is _WithRequestId and textmap.is_w3c and "baggage" not in headers:
+        return W3C.extract(headers, Context(), _GETTER)  # what the others would add to: nothing
     left_out = {_FIELD}
-    if len(headers.get("traceparent", ())) > 1:
-        left_out |= {"traceparent", "tracestate"}
+    if len(headers.get(TRACEPARENT, ())) > 1:  # ours knows that, a host's own may not
+        left_out |= {TRACEPARENT, TRACESTATE}
     headers = {name: values for name, values in headers.items() if name not in left_out}
     try:
-        return propagate.get_global_textmap().extract(headers, Context(), getter=_GETTER)
+        return textmap.extract(headers, Context(), getter=_GETTER)
     except Exception as error:
         guard.fault("propagation.extract", error)
         return Context()
@@ -224,10 +177,10 @@ def inject(carrier: MutableMapping[str, str], context: Context | None = None) ->
     """
     try:
         if request_in(context) is not None:
-            for name in _named(carrier):
+            for name in named_in(carrier):
                 del carrier[name]
         propagate.inject(carrier, context)
-        _REQUEST_ID.inject(carrier, context)
+        REQUEST_ID.inject(carrier, context)
     except Exception as error:
         guard.fault("inject", error)
 
@@ -241,7 +194,7 @@ def extract(carrier: Mapping[Any, Any] | Iterable[tuple[Any, Any]]) -> Context:
     """
     try:
         headers = _headers(carrier)
-        return _REQUEST_ID.extract(headers, remote_context(headers), _GETTER)
+        return REQUEST_ID.extract(headers, remote_context(headers), _GETTER)
     except Exception as error:
         guard.fault("extract", error)
         return Context()
@@ -251,9 +204,5 @@ def _headers(carrier: Mapping[Any, Any] | Iterable[tuple[Any, Any]]) -> Headers:
     headers: Headers = {}
     for name, value in carrier.items() if isinstance(carrier, Mapping) else carrier:
         values = value if isinstance(value, (list, tuple)) else [value]
-        headers.setdefault(_text(name).lower(), []).extend(map(_text, values))
+        headers.setdefault(text(name).lower(), []).extend(map(text, values))
     return headers
-
-
-def _text(value: object) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)

@@ -25,7 +25,7 @@ KEY = "tracekit.request"
 class RequestContext:
     """What travels with a request inside this process, in the OpenTelemetry Context."""
 
-    __slots__ = ("arrival", "replaced", "request_id", "root", "route", "timings")
+    __slots__ = ("arrival", "failure", "replaced", "request_id", "root", "route", "timings")
 
     def __init__(self, request_id: str, *, replaced: bool = False) -> None:
         self.request_id = request_id
@@ -36,6 +36,8 @@ class RequestContext:
         """The headers that told this request from others as it arrived, by lower-case name."""
         self.route: str | None = None
         """The template that the framework matched, where it tells nobody but us."""
+        self.failure: BaseException | None = None
+        """The exception that the framework answered with an error page, and let out to nobody."""
         self.timings: list[tuple[str, int]] | None = None
         """Stages that have ended, with their nanoseconds; None where nobody is to be told."""
 
@@ -96,6 +98,14 @@ class Request(SpanScope):
     def __enter__(self) -> RequestContext:
         super().__enter__()
         return request_in(None) or RequestContext("")
+
+    def close(self, error: BaseException | None = None) -> None:
+        if error is not None and self.context is not None:
+            # Here, because that module asks this one which request is current.
+            from tracekit.logs import leave_on
+
+            leave_on(error, self.context)
+        super().close(error)
 
     def _start(self) -> tuple[Span, Context]:
         base = Context() if self._base is None else self._base

@@ -27,8 +27,11 @@ class Received:
         self.waited += came - asked
 
     def attributes(self, origin: int) -> Values:
-        """Return what a span that started at *origin* says of it; nothing if nothing was read."""
-        if not self.started:
+        """Return what a span that started at *origin* says of it; nothing if there was none.
+
+        Django asks for the body of every request.
+        """
+        if not self.bytes:
             return {}
         return {
             names.REQUEST_BODY: (self.started - origin, self.ended - origin),
@@ -40,12 +43,14 @@ class Received:
 class Sent:
     """The response's body, as the application hands it to the server."""
 
-    __slots__ = ("_chunks", "_held", "bytes", "count", "first")
+    __slots__ = ("_chunks", "_held", "bytes", "count", "first", "is_unseen")
 
     def __init__(self) -> None:
         self.bytes = self.count = 0
         self.first = self._held = 0
         self._chunks: Chunks | None = None
+        self.is_unseen = False
+        """The server sends a file by itself: nobody knows how much."""
 
     def add(self, size: int, at: int, done: int) -> None:
         """Count a piece of *size* bytes, given to the server *at* and taken by it when *done*."""
@@ -61,6 +66,8 @@ class Sent:
 
     def attributes(self, origin: int) -> Values:
         """Return what a span that started at *origin* says of it."""
+        if self.is_unseen:
+            return {}
         found: Values = {names.BODY_BYTES: self.bytes, names.BODY_CHUNKS: self.count}
         if self.count:
             found[names.BODY_FIRST_CHUNK] = self.first - origin

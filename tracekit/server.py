@@ -8,9 +8,11 @@ from typing import Any
 from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 
 from tracekit import attributes as names
-from tracekit import clock, guard, request_id, timings
+from tracekit import clock, guard, loop_lag, request_id, timings
 from tracekit.attributes import Values
 from tracekit.garbage import collected
+from tracekit.logs import leave_on
+from tracekit.loop_lag import Watched
 from tracekit.propagation import Headers, arriving_context
 from tracekit.queueing import Queued, told_by_proxy
 from tracekit.request import RequestContext, in_context
@@ -29,6 +31,7 @@ _METHODS = frozenset(
     ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 )
 _SERVER_ERROR = 500
+_BODILESS = (204, 304)
 _FIELD = request_id.HEADER.lower()
 _NOTICEABLE = 5_000_000
 """Nanoseconds after the last byte from which on the application's return is background work."""
@@ -48,6 +51,7 @@ class Exchange:
         "_status",
         "_verb",
         "context",
+        "lag",
         "late",
         "method",
         "queued",
@@ -75,6 +79,8 @@ class Exchange:
         self.queued: Queued | None = told_by_proxy(trusted)
         self.received: Received | None = None
         self.sent = Sent()
+        self.lag: Watched | None = None
+        """Who counts the lags of the event loop, where there is one."""
         self.late: Values = {}
         """What else the span is to say at its end; clean."""
         self.route: str | None = None
@@ -104,6 +110,11 @@ class Exchange:
             self.context = set_span_in_context(span, self.context)
         except Exception as error:
             guard.fault("server.start", error)
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body that the application gives goes out: servers drop some (RFC 9110)."""
+        return self.method != "HEAD" and self._status not in _BODILESS
 
     @property
     def is_open(self) -> bool:
@@ -149,15 +160,18 @@ class Exchange:
 
         With *error* it ended by that exception, unless the client had left before.
         """
+        if error is not None:
+            leave_on(error, self.context)
         span, self._span = self._span, None
         if span is None:
             return
         how = self._ended_how or how
+        error, self.request.failure = error or self.request.failure, None
         if how == CLIENT_LEFT:
             error = None
         self._ended_at = self._ended_at or clock.now()
-        self._ended_how = how if error is None else _named(error)
         try:
+            self._ended_how = how if error is None else _named(error)
             if span.is_recording():
                 self._describe(span, error)
         except Exception as fault:
@@ -169,6 +183,8 @@ class Exchange:
 
         Never raises.
         """
+        if error is not None:
+            leave_on(error, self.context)
         try:
             after = clock.now() - self._ended_at if self._ended_at else 0
             if after > _NOTICEABLE or (self._ended_at and isinstance(error, Exception)):
@@ -199,6 +215,7 @@ class Exchange:
         if self.route:
             span.update_name(f"{self._verb} {self.route}")
         self._collected = collected() - self._collected
+        loop_lag.add(self.late, loop_lag.leave(self.lag))
         put_later = getattr(span, "put_later", None)
         if put_later is not None:
             put_later(self._attributes)

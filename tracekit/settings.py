@@ -60,6 +60,12 @@ class Settings:
     timeout: float = DEFAULT_TIMEOUT
     """Seconds that the collector may take for one answer."""
     clients: bool = True
+    sigterm: bool = True
+    """Whether a signal that would end the process may wait for the spans to be safe."""
+    logs: bool = True
+    """Whether log records carry the IDs of their request."""
+    executors: bool = False
+    """Whether threads and thread pools take the request along by themselves."""
     disabled: bool = False
     spool: Path = field(default_factory=spool_folder)
     spool_limit: int = DEFAULT_SPOOL_LIMIT
@@ -75,6 +81,9 @@ def resolve(
     endpoint: str | None = None,
     headers: Mapping[str, str] | None = None,
     clients: bool = True,
+    sigterm: bool | None = None,
+    logs: bool | None = None,
+    executors: bool | None = None,
 ) -> Settings:
     """Return the settings that the arguments and *environ* add up to.
 
@@ -91,6 +100,9 @@ def resolve(
         headers=destination.joined(authorization, given),
         timeout=_timeout(read),
         clients=clients,
+        sigterm=_switch("TRACEKIT_SIGTERM", read, default=True) if sigterm is None else sigterm,
+        logs=_switch("TRACEKIT_LOGS", read, default=True) if logs is None else logs,
+        executors=_switch("TRACEKIT_EXECUTORS", read) if executors is None else executors,
         disabled=(read("OTEL_SDK_DISABLED") or "").lower() == "true",
         spool_limit=_number("TRACEKIT_SPOOL_LIMIT", read, DEFAULT_SPOOL_LIMIT, "bytes"),
     )
@@ -126,6 +138,15 @@ def _name(what: str, value: str | None) -> str | None:
             "leave it out"
         )
     return value.strip()
+
+
+def _switch(name: str, read: _Environment, *, default: bool = False) -> bool:
+    text = (read(name) or "").lower()
+    if text in ("true", "1", "yes", "on", "false", "0", "no", "off"):
+        return text in ("true", "1", "yes", "on")
+    if text:
+        raise ConfigurationError(f"{name} is {text[:40]!r}: give true or false")
+    return default
 
 
 def _timeout(read: _Environment) -> float:

@@ -10,9 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from opentelemetry.context import Context, attach
-
-from tracekit import guard
+from tracekit.exporter_thread import ExporterThread
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -26,6 +24,9 @@ INTERVAL = 0.5
 """Seconds from the first waiting span to its batch."""
 _RESCUE_SECONDS = 0.25
 """What a shutdown keeps back to bring to the spool what the collector did not take in time."""
+_LEAVE_SECONDS = 2.0
+_PAUSE_SECONDS = 0.05
+"""What a fork waits at most for the thread to be done."""
 
 Encode = Callable[[Sequence["ReadableSpan"], int], tuple[bytes, int]]
 """Encode spans and the number of spans dropped so far; return a batch and how many it lacks."""
@@ -57,17 +58,19 @@ class Worker:
         self._interval = interval
         self._begin()
         if hasattr(os, "register_at_fork"):
-            reborn = weakref.WeakMethod(self._after_fork)
-            os.register_at_fork(after_in_child=lambda: (method := reborn()) and method())
+            reborn, paused = weakref.WeakMethod(self._after_fork), weakref.WeakMethod(self._pause)
+            os.register_at_fork(
+                before=lambda: (method := paused()) and method(),
+                after_in_child=lambda: (method := reborn()) and method(),
+            )
 
     def _begin(self) -> None:
         self._queue: deque[ReadableSpan] = deque()
-        self._tickets: deque[threading.Event] = deque()
-        self._awake = threading.Event()
-        self._hurry = threading.Event()
+        self._thread = ExporterThread(
+            self._round, self._queue, self._exporter.due, self._interval, self._started
+        )
         # Re-entrant: a span may end inside a finaliser that runs while this thread holds it.
         self._lock = threading.RLock()
-        self._thread: threading.Thread | None = None
         self._in_flight: bytes | None = None
         self._in_flight_spans = 0
         self._closed = False
@@ -76,8 +79,16 @@ class Worker:
     def _after_fork(self) -> None:
         closed = self._closed
         self._begin()
-        self._closed = closed
+        self._closed = self._thread.closed = closed
         self._exporter.after_fork()
+
+    def _pause(self) -> None:
+        # Python 3.12 and later warn of a fork beside a thread, rightly: the next span starts it.
+        self._thread.pause(_PAUSE_SECONDS)
+        self._thread.resume()
+
+    def _started(self) -> None:
+        _flush_when_multiprocessing_ends(self)
 
     def put(self, span: ReadableSpan) -> None:
         """Take one finished span; never waits. A full or closed queue drops and counts it."""
@@ -86,22 +97,44 @@ class Worker:
             self._drop(1)
             return
         queue.append(span)
-        if not self._awake.is_set():
-            self._awake.set()
-            if self._thread is None:
-                self._ensure_thread()
-        elif len(queue) >= self._batch and not self._hurry.is_set():
-            self._hurry.set()
+        thread = self._thread
+        if not thread.awake.is_set():
+            thread.wake()
+        elif len(queue) >= self._batch and not thread.hurry.is_set():
+            thread.hurry.set()
 
     def flush(self, timeout: float) -> bool:
         """Export what waits; return whether that was done within *timeout* seconds."""
-        ticket = threading.Event()
-        self._tickets.append(ticket)
-        self._awake.set()
-        self._hurry.set()
-        if not self._ensure_thread():
-            self._round()
-        return ticket.wait(timeout)
+        return self._thread.flush(timeout)
+
+    def save(self, timeout: float) -> None:
+        """Export what waits and let the thread rest, within *timeout* seconds.
+
+        It is for a process that is about to end: what this leaves, and what comes later, ``sweep``
+        takes. ``resume`` is for one that goes on nevertheless.
+        """
+        if self._queue or self._thread.is_running:
+            self.flush(max(0.0, timeout - 2 * _RESCUE_SECONDS))
+            self._thread.pause(_RESCUE_SECONDS)
+
+    def sweep(self) -> None:
+        """Write whatever has not been delivered to the spool, in the caller's thread."""
+        body = self._in_flight
+        if body is not None and not self._exporter.keep(body):
+            self._drop(self._in_flight_spans)
+        while spans := self._take(self._batch):
+            body, lost = self._encode(spans, self.dropped)
+            self._drop(lost if self._exporter.keep(body) else len(spans))
+
+    def leave(self, timeout: float) -> None:
+        """Bring everything to safety within *timeout* seconds, in a process that may yet go on."""
+        self.save(timeout)
+        self.sweep()
+        self.resume()
+
+    def resume(self) -> None:
+        """Let the thread work again, with the next span at the latest."""
+        self._thread.resume()
 
     def shutdown(self, timeout: float) -> bool:
         """Flush within *timeout* seconds and stop; return whether all of it was brought to safety.
@@ -111,14 +144,14 @@ class Worker:
         if self._closed:
             return True
         self._gather()
-        self._closed = True
+        self._closed = self._thread.closed = True
         lost_before = self.dropped
-        if not self._queue and self._thread is None:
+        if not self._queue and not self._thread.is_running:
             self._exporter.close()
             return True
         done = self.flush(max(0.0, timeout - min(_RESCUE_SECONDS, timeout / 2)))
         if not done:
-            self._rescue()
+            self.sweep()
         self._exporter.close()
         return done and self.dropped == lost_before
 
@@ -126,41 +159,10 @@ class Worker:
         with self._lock:
             self.dropped += count
 
-    def _ensure_thread(self) -> bool:
-        with self._lock:
-            if self._thread is not None and self._thread.is_alive():
-                return True
-            thread = threading.Thread(target=self._run, name="tracekit-exporter", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError as error:  # no threads left, or the interpreter is ending
-                guard.fault("worker.thread", error)
-                return False
-            self._thread = thread
-            _flush_when_multiprocessing_ends(self)
-            return True
-
-    def _run(self) -> None:
-        # Instrumentations of HTTP clients look for this key, so the exporter never traces itself.
-        attach(Context({"suppress_instrumentation": True}))
-        while not self._closed or self._tickets:
-            self._awake.wait(self._exporter.due())
-            if self._queue:
-                self._hurry.wait(self._interval)
-            self._awake.clear()
-            self._hurry.clear()
-            self._round()
-
     def _round(self) -> None:
-        tickets = [self._tickets.popleft() for _ in range(len(self._tickets))]
-        try:
-            self._gather()
-            self._drain(len(self._queue))
-            self._exporter.tick()
-        except Exception as error:
-            guard.fault("worker", error)
-        for ticket in tickets:
-            ticket.set()
+        self._gather()
+        self._drain(len(self._queue))
+        self._exporter.tick()
 
     def _drain(self, waiting: int) -> None:
         while waiting > 0:
@@ -176,7 +178,7 @@ class Worker:
             for _ in range(most):
                 taken.append(self._queue.popleft())
         except IndexError:
-            pass  # the rescue at shutdown takes from the same queue
+            pass  # a sweep takes from the same queue
         return taken
 
     def _export(self, spans: Sequence[ReadableSpan]) -> None:
@@ -191,18 +193,16 @@ class Worker:
             if lost:
                 self._drop(lost)
 
-    def _rescue(self) -> None:
-        body = self._in_flight
-        if body is not None and not self._exporter.keep(body):
-            self._drop(self._in_flight_spans)
-        while spans := self._take(self._batch):
-            body, lost = self._encode(spans, self.dropped)
-            self._drop(lost if self._exporter.keep(body) else len(spans))
-
 
 def _flush_when_multiprocessing_ends(worker: Worker) -> None:
     # Its forked children leave through os._exit, past atexit; only where it is in use anyway.
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         reference = weakref.ref(worker)
-        util.Finalize(None, lambda: (found := reference()) and found.flush(2.0), exitpriority=100)
+        util.Finalize(None, _leave, args=(reference,), exitpriority=100)
+
+
+def _leave(reference: weakref.ref[Worker]) -> None:
+    worker = reference()
+    if worker is not None:
+        worker.leave(_LEAVE_SECONDS)

@@ -11,10 +11,10 @@ from opentelemetry.context import attach
 from opentelemetry.propagators.textmap import TextMapPropagator
 
 from tracekit import attributes as names
-from tracekit import guard, peers, queueing
+from tracekit import clock, guard, peers, queueing
 from tracekit.attributes import Values
 from tracekit.propagation import Headers, wanted_headers
-from tracekit.route import wsgi_route
+from tracekit.route import arrival, wsgi_route
 from tracekit.scope import leave
 from tracekit.server import SEEN, Exchange, captured
 from tracekit.serving import Serving, Trust, serving
@@ -105,8 +105,20 @@ class _Start:
         except Exception as error:
             guard.fault("wsgi.response", error)
         if exc_info is None:
-            return self._start_response(status, headers)
-        return self._start_response(status, headers, exc_info)
+            write = self._start_response(status, headers)
+        else:
+            write = self._start_response(status, headers, exc_info)
+        return write and functools.partial(self._write, write)
+
+    def _write(self, write: Callable[[bytes], Any], piece: bytes) -> None:
+        """Do what PEP 3333 keeps for applications older than itself: write past the body."""
+        given = clock.now()
+        write(piece)
+        try:
+            if piece and self._exchange.has_body:
+                self._exchange.sent.add(len(piece), given, clock.now())
+        except Exception as error:
+            guard.fault("wsgi.write", error)
 
     def follow(self) -> None:
         """Bring the application's changes since to the server's list. Never raises."""
@@ -123,7 +135,8 @@ class _Start:
     def _note(self, status: str, headers: list[Any]) -> None:
         exchange = self._exchange
         exchange.respond(int(status[:3]))
-        exchange.route = wsgi_route(self._environ)  # Flask forgets it at its return
+        environ = self._environ  # Flask forgets the route at its return
+        exchange.route = wsgi_route(environ, exchange.request.route, environ.get(SEEN))
         self._added = exchange.headers(())
         if self._serving.response_headers:
             told: Headers = {}
@@ -143,7 +156,7 @@ def _arrive(environ: Environ, serving: Serving) -> Exchange | None:
     try:
         if SEEN in environ:
             return None
-        environ[SEEN] = True
+        environ[SEEN] = arrival(environ)
         headers = _read(environ, serving)
         exchange = Exchange(environ["REQUEST_METHOD"], headers, serving, environ)
         described = _describe(environ)
@@ -182,8 +195,10 @@ def _describe(environ: Environ) -> Values:
         # WSGI carries the path's bytes as latin-1 (PEP 3333, "Unicode Issues").
         names.URL_PATH: path.encode("latin-1", "replace").decode("utf-8", "replace"),
         names.URL_SCHEME: environ.get("wsgi.url_scheme", "http"),
-        names.SERVER_ADDRESS: environ["SERVER_NAME"],
     }
+    server = environ["SERVER_NAME"]
+    if not server.endswith(".invalid"):  # waitress's: it does not know
+        described[names.SERVER_ADDRESS] = server
     for name, key in (
         (names.SERVER_PORT, "SERVER_PORT"),
         (names.PEER_PORT, "REMOTE_PORT"),

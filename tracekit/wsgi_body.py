@@ -59,9 +59,12 @@ class Body:
 
     def _taken(self) -> None:
         """Count the piece that the server had, now that it is back for the next."""
-        if self._size and self._exchange.method != "HEAD":
-            self._exchange.sent.add(self._size, self._given, clock.now())
-        self._size = 0
+        try:
+            if self._size and self._exchange.has_body:
+                self._exchange.sent.add(self._size, self._given, clock.now())
+            self._size = 0
+        except Exception as error:
+            guard.fault("wsgi.body", error)
 
     def close(self) -> None:
         """Close the application's body; the server calls it after the last byte or before."""
@@ -82,8 +85,12 @@ class Body:
 
     def _how(self) -> str:
         # A server does not ask for the body of a HEAD, nor for that of a 304.
-        unread = self._steps is None
-        return COMPLETE if unread and not has_left(self._environ) else CLIENT_LEFT
+        try:
+            unread = self._steps is None
+            return COMPLETE if unread and not has_left(self._environ) else CLIENT_LEFT
+        except Exception as error:
+            guard.fault("wsgi.close", error)
+            return CLIENT_LEFT
 
 
 class SizedBody(Body):
@@ -112,11 +119,13 @@ class ListBody(list[bytes]):
 
     def _end(self) -> None:
         exchange = self._exchange
-        if exchange.is_open:
-            if self._pieces and exchange.method != "HEAD":
+        try:
+            if exchange.is_open and self._pieces and exchange.has_body:
                 now = clock.now()
                 exchange.sent.add(sum(map(len, self._pieces)), now, now)
-            exchange.end()
+        except Exception as error:
+            guard.fault("wsgi.body", error)
+        exchange.end()
 
 
 def has_left(environ: dict[str, Any]) -> bool:
@@ -128,7 +137,21 @@ def has_left(environ: dict[str, Any]) -> bool:
 def wrap(
     body: Iterable[bytes], exchange: Exchange, environ: dict[str, Any], begun: Begun
 ) -> Iterable[bytes]:
-    """Return *body* so that the end of *exchange* shows, in the shape that servers look for."""
+    """Return *body* so that the end of *exchange* shows, in the shape that servers look for.
+
+    Never raises: what cannot be wrapped ends the exchange here.
+    """
+    try:
+        return _wrapped(body, exchange, environ, begun)
+    except Exception as error:
+        guard.fault("wsgi.wrap", error)
+        exchange.end()
+        return body
+
+
+def _wrapped(
+    body: Iterable[bytes], exchange: Exchange, environ: dict[str, Any], begun: Begun
+) -> Iterable[bytes]:
     if type(body) is list:
         return ListBody(body, exchange)
     wrapper = environ.get("wsgi.file_wrapper")
@@ -152,4 +175,5 @@ def _on_close(body: Any, exchange: Exchange) -> bool:
         body.close = closing
     except AttributeError:
         return False
+    exchange.sent.is_unseen = True
     return True

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tracekit import clock, guard
 from tracekit.sent import Received
 from tracekit.server import Exchange
+
+_OTHER_READS = ("read1", "readinto", "readinto1")
+"""Not of PEP 3333, but Werkzeug uses what is there; the last two return a number."""
 
 
 class TimedInput:
@@ -18,7 +22,8 @@ class TimedInput:
         self._exchange = exchange
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._body, name)
+        found = getattr(self._body, name)
+        return functools.partial(self._call, found) if name in _OTHER_READS else found
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -47,18 +52,31 @@ class TimedInput:
         """Read lines as the server's input does."""
         asked = clock.now()
         lines: list[bytes] = self._body.readlines(*hint)
-        self._note(b"".join(lines), asked)
+        self._note(lines, asked)
         return lines
 
-    def _note(self, piece: bytes, asked: int) -> None:
+    def _call(self, read: Callable[..., Any], *arguments: Any) -> Any:
+        asked = clock.now()
+        got = read(*arguments)
+        self._note(got, asked)
+        return got
+
+    def _note(self, piece: Any, asked: int) -> None:
         try:
             exchange = self._exchange
             if exchange.is_open:
                 if exchange.received is None:
                     exchange.received = Received()
-                exchange.received.add(len(piece), asked, clock.now())
+                exchange.received.add(_size(piece), asked, clock.now())
         except Exception as error:
             guard.fault("wsgi.input", error)
+
+
+def _size(got: Any) -> int:
+    """Return the bytes of a piece, of a list of lines, or of what was read into a buffer."""
+    if isinstance(got, list):
+        return sum(map(len, got))
+    return got if isinstance(got, int) else len(got or b"")
 
 
 def timed(environ: dict[str, Any], exchange: Exchange) -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from analyzer.findings import (
     address_in_vain,
+    client_left,
     dead_connection,
     failed_call,
+    garbage,
     hidden_retry,
     idle_too_long,
+    loop_blocked,
     no_address,
     no_connection_reuse,
     pool_too_small,
+    queued,
     redirect,
+    server_stalls,
+    slow_client,
     slow_dns,
     slow_tls,
     stream_stalls,
@@ -33,7 +39,13 @@ _RULES = (
     slow_dns.find,
     slow_tls.find,
     stream_stalls.find,
+    server_stalls.find,
+    queued.find,
+    loop_blocked.find,
+    slow_client.find,
+    garbage.find,
     failed_call.find,
+    client_left.find,
 )
 LEAST_COST_NS = 1_000_000
 LEAST_SHARE = 0.01

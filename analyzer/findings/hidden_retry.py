@@ -35,7 +35,7 @@ def find(request: Request) -> Iterable[Finding]:
 
 
 def _finding(request: Request, links: Mapping[Call, Call]) -> Finding:
-    wasted = [request.below(old, (_all_of(old),)) for old in links.values()]
+    wasted = [request.below(old.node, (_all_of(old),)) for old in links.values()]
     wasted += [request.between(call, old) for call, old in links.items()]
     wasted += [{call.node: call.opening} for call in links]
     cuts = request.merged(wasted)

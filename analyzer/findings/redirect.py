@@ -27,7 +27,7 @@ def find(request: Request) -> Iterable[Finding]:
 
 
 def _finding(request: Request, links: Mapping[Call, Call]) -> Finding:
-    wasted = [request.below(old, _needless(call, old)) for call, old in links.items()]
+    wasted = [request.below(old.node, _needless(call, old)) for call, old in links.items()]
     wasted += [request.between(call, old) for call, old in links.items()]
     cuts = request.merged(wasted)
     cost = request.cost_of(cuts)

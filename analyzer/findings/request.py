@@ -86,6 +86,8 @@ class Request:
     history: History | None
     overflow: Overflow
     tolerance: int
+    servers: Sequence[Node] = ()
+    """The server spans."""
 
     @property
     def total(self) -> int:
@@ -124,12 +126,19 @@ class Request:
                 gone.setdefault(call.node.parent, []).extend(call.making)
         return self.saving_of(gone)
 
-    def below(self, call: Call, intervals: Sequence[Interval]) -> Cuts:
-        """Return *intervals* for the call and all spans below it: time that neither side needs."""
-        nodes = [call.node]
+    def below(self, node: Node, intervals: Sequence[Interval]) -> Cuts:
+        """Return *intervals* for *node* and all spans below it: time that none of them needs."""
+        nodes = [node]
         for node in nodes:  # grows while it is walked
             nodes.extend(node.children)
         return dict.fromkeys(nodes, intervals)
+
+    def in_service(self, server: Node) -> int:
+        """Return how long the request waited for *server*'s own process, calls it made included."""
+        sections = (
+            section for node in own_nodes(server) for section in self.own_sections.get(node, ())
+        )
+        return sum(end - start for start, end in sections)
 
     def between(self, call: Call, before: Call) -> Cuts:
         """Return the pause of their parent from the end of *before* to the start of *call*."""
@@ -162,6 +171,18 @@ class Request:
         if self.history is None or call.target is None:
             return None
         return self.history(call.client, call.target)
+
+
+def own_nodes(server: Node) -> Sequence[Node]:
+    """Return *server* and what its process did for that request, the calls it made included."""
+    nodes = [server]
+    for node in nodes:  # grows while it is walked
+        nodes.extend(
+            child
+            for child in node.children
+            if child.span.kind is not Kind.SERVER and child.span.service == server.span.service
+        )
+    return nodes
 
 
 def entry_of(call: Call) -> Node:

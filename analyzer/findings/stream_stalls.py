@@ -36,8 +36,8 @@ def find(request: Request) -> Iterable[Finding]:
 
 
 def _finding(request: Request, calls: Sequence[Call]) -> Finding:
-    cuts = request.merged(request.below(call, stalls_of(call)) for call in calls)
-    saved = request.merged(request.below(call, _beyond_usual(call)) for call in calls)
+    cuts = request.merged(request.below(call.node, stalls_of(call)) for call in calls)
+    saved = request.merged(request.below(call.node, _beyond_usual(call)) for call in calls)
     cost = request.cost_of(cuts)
     worst = max(calls, key=_stalled)
     return Finding(
@@ -88,29 +88,26 @@ def _longest(call: Call) -> str:
     longest = max(stalls_of(call), key=lambda stall: stall.end - stall.start)
     length, at = duration(longest.end - longest.start), duration(longest.start - call.node.start)
     told = f"The longest, {length}, began {at} into the call"
-    meanwhile = _busiest(call, longest)
-    if meanwhile is None:
-        return f"{told}."
-    service, span = meanwhile
-    return f"{told}; {service} was in {span} meanwhile."
+    meanwhile = busiest(call.servers, longest)
+    return f"{told}; {meanwhile} meanwhile." if meanwhile else f"{told}."
 
 
-def _busiest(call: Call, gap: Interval) -> tuple[str, str] | None:
-    """Return the service and name of the server's deepest span that fills most of *gap*."""
+def busiest(nodes: Sequence[Node], gap: Interval) -> str | None:
+    """Return which service was in which span: the deepest that fills most of *gap*."""
 
     def within(node: Node) -> int:
         return overlap((Interval(node.start, node.end),), (gap,))
 
-    busiest: tuple[str, str] | None = None
-    nodes: Sequence[Node] = call.servers
+    deepest: Node | None = None
     while nodes:
         node = max(nodes, key=within)
         if 2 * within(node) < gap.end - gap.start:
             break
-        is_server = node.span.kind is Kind.SERVER
-        busiest = node.span.service, "its own code" if is_server else node.span.name
-        nodes = node.children
-    return busiest
+        deepest, nodes = node, node.children
+    if deepest is None:
+        return None
+    own = deepest.span.kind is Kind.SERVER
+    return f"{deepest.span.service} was in {'its own code' if own else deepest.span.name}"
 
 
 def _fix(call: Call) -> Iterator[str]:

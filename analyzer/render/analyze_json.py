@@ -11,14 +11,18 @@ All durations are integer nanoseconds, all shares fractions of ``total_ns`` (0.0
     start                   RFC 3339 in UTC with nanoseconds: "2026-11-21T12:04:31.207000123Z"
     total_ns                the root span's duration
     status                  HTTP status of the root, null where it has none
+    ended                   how the root ended: "complete", "client left", "cancelled" or "error";
+                            null where its middleware does not say
+    queued_before_ns        how long it waited before its first service took it up: not in total_ns
     complete                false while spans are missing; `warnings` says which
     services                [string] in the order in which the request reached them
     milestones              [{service, name, at_ns}]
     stages                  [{service, stage, kind, peer, ns, share}]; ns sum to total_ns exactly
     edges                   [{client, server, calls, new_connections, reused, unknown, handoff_ns,
                               pool_wait_ns, dns_ns, connect_ns, tls_ns, send_ns, wait_ns,
-                              network_ns, receive_ns, proxy_ns}]; handoff_ns is null where the
-                              server sent no spans: how long it worked is not known
+                              network_ns, receive_ns, proxy_ns, queue_ns}]; handoff_ns is null
+                              where the server sent no spans: how long it worked is not known;
+                              queue_ns is the part of network_ns that waited at the server
     critical_path           [{span_id, service, name, start_ns, ns}]; ns sum to total_ns exactly
     spans_off_path          [{span_id, service, name, start_ns, ns, reason}]
     connection_overhead_ns  pool wait, DNS, connect, proxy and TLS on the critical path
@@ -31,9 +35,9 @@ All durations are integer nanoseconds, all shares fractions of ``total_ns`` (0.0
     warnings                [string]
     calls                   [{span_id, client, server, start_ns, ns, on_path, method, path, status,
                               error, error_phase, resend, redirect, phases, unexplained_ns, gc_ns,
-                              dns_addresses, dns_error, attempts, called_at, connection,
-                              client_object, body, quality}], every outgoing call in order of time;
-                            what the data does not say is null
+                              loop_lag_ns, dns_addresses, dns_error, attempts, called_at,
+                              connection, client_object, body, quality}], every outgoing call in
+                            order of time; what the data does not say is null
       phases                [{name, start_ns, ns}]; these and unexplained_ns sum to ns exactly
       attempts              [{address, start_ns, ns, outcome}]
       connection            {state, use, idle_ns, age_ns, protocol, tls, tls_resumed, tls_setup_ns,
@@ -46,6 +50,18 @@ All durations are integer nanoseconds, all shares fractions of ``total_ns`` (0.0
                             [{start_ns, ns}], the longest ones. Null where no body was seen
       quality               {path: "measured" | "derived" | "inferred"} for every field that is
                             known, such as "phases.connect" or "connection.state"
+    service_facts           [{span_id, service, name, start_ns, ns, on_path, status, error, ended,
+                              queued_ns, queue_source, request_body, response_body, background_ns,
+                              background_error, loop_lag_ns, largest_lag_ns, gc_ns, peer, websocket,
+                              quality}], every service's own side in order of time; null as above
+      ended                 as the root's; queued_ns went by before start_ns, by the clock of
+                            queue_source: "x-request-start", "tcp_info" or "loop_lag"
+      request_body          {first_ns, ns, waited_ns, bytes}: when the application asked for it,
+                            from start_ns, how long it read, how much of that it waited. Or null
+      response_body         as a call's body, ended null: from start_ns, as the service sent it;
+                            held_ns went by because the client read slowly. Or null
+      peer                  {state, use, protocol, address}: who asked, and its n-th request
+      websocket             {received, sent, received_bytes, sent_bytes, close_code}, or null
 
 A stage's `kind` is one of those of ``analyzer.report.Stage``; `peer` is null except for calls.
 Output is ASCII: whatever a span's name holds comes as JSON escapes.
@@ -61,6 +77,7 @@ from analyzer.facts import CallFacts
 from analyzer.quality import quality_of
 from analyzer.render.moments import rfc3339
 from analyzer.report import Report
+from analyzer.service import ServiceFacts
 
 
 def to_json(report: Report) -> str:
@@ -77,6 +94,8 @@ def to_document(report: Report) -> dict[str, Any]:
         "start": rfc3339(report.start_unix_ns),
         "total_ns": report.total_ns,
         "status": report.status,
+        "ended": report.ended,
+        "queued_before_ns": report.queued_before_ns,
         "complete": report.complete,
         "services": list(report.services),
         "milestones": [asdict(milestone) for milestone in report.milestones],
@@ -88,11 +107,12 @@ def to_document(report: Report) -> dict[str, Any]:
         "findings": [asdict(finding) for finding in report.findings],
         "smaller_findings": report.hidden_findings,
         "warnings": list(report.warnings),
-        "calls": [_call(call) for call in report.calls],
+        "calls": [_facts(call) for call in report.calls],
+        "service_facts": [_facts(service) for service in report.service_facts],
     }
 
 
-def _call(call: CallFacts) -> dict[str, Any]:
-    document = asdict(call)
+def _facts(facts: CallFacts | ServiceFacts) -> dict[str, Any]:
+    document = asdict(facts)
     del document["derived"], document["inferred"]
-    return {**document, "quality": quality_of(call)}
+    return {**document, "quality": quality_of(facts)}

@@ -16,6 +16,7 @@ from analyzer.units import column, duration, percent
 ROWS = 14
 """Stages shown one by one; those after them are summed in one line."""
 
+_NOTICEABLE_NS = 1_000_000
 _BESIDE_NAMES_AND_BAR = 9 + 9 + 8  # the time, the share, and the gaps between the columns
 
 
@@ -43,6 +44,15 @@ def print_breakdown(report: Report, console: Console) -> None:
     if rest:
         add("not accounted for", "", rest)
     console.print(made)
+    if report.queued_before_ns >= _NOTICEABLE_NS:
+        _print_queue(report, console)
+
+
+def _print_queue(report: Report, console: Console) -> None:
+    waited = f"  waited {duration(report.queued_before_ns)} before"
+    rest = "took it up, not in the total"
+    service = shorten(report.root.service, console.width - len(waited) - len(rest) - 2)
+    console.print(Text(f"{waited} {service} {rest}", style=ASIDE), no_wrap=True, overflow="crop")
 
 
 def parties(stage: Stage) -> str:

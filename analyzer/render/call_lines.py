@@ -5,17 +5,16 @@ A value that was not measured carries the mark of its quality: ``~`` derived, ``
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from analyzer.facts import BodyFacts, CallFacts, Quality
-from analyzer.render.amounts import amount, counted, ordinal
+from analyzer.facts import CallFacts
+from analyzer.render.amounts import counted, ordinal
+from analyzer.render.items import Line, mark
+from analyzer.render.streams import stream
 from analyzer.units import duration
 
-Line = tuple[str, list[str]]
-_MARKS: Mapping[Quality, str] = {"measured": "", "derived": "~", "inferred": "?"}
 _OUTCOMES = {"timeout": "timed out after", "cancelled": "given up after", "ok": "answered in"}
 _WORTH_TELLING_NS = 1_000_000
-_STALLS_SHOWN = 2
 _ADDRESSES_SHOWN = 4
 
 
@@ -30,11 +29,6 @@ def lines_of(call: CallFacts) -> Iterator[Line]:
         ("at", list(_places(call))),
     ]
     return (line for line in lines if line[1])
-
-
-def mark(call: CallFacts, path: str) -> str:
-    """Return the mark of how the field at *path* is known."""
-    return _MARKS[call.quality(path)]
 
 
 def _error(call: CallFacts) -> Iterator[str]:
@@ -96,6 +90,8 @@ def _times(call: CallFacts) -> Iterator[str]:
         yield f"unexplained {mark(call, 'unexplained_ns')}{duration(call.unexplained_ns)}"
     if call.gc_ns:
         yield f"GC meanwhile {mark(call, 'gc_ns')}{duration(call.gc_ns)}"
+    if call.loop_lag_ns:
+        yield f"event loop held {duration(call.loop_lag_ns)}"
 
 
 def _tried(call: CallFacts) -> Iterator[str]:
@@ -114,44 +110,11 @@ def _body(call: CallFacts) -> Iterator[str]:
     if body is None:
         return
     if call.is_stream:
-        yield from _stream(call, body)
+        yield from stream(call, "body", body)
+        if body.held_ns:
+            yield f"reader held {duration(body.held_ns)}"
     if body.ended in ("reader left", "broken off") or (call.is_stream and body.ended):
         yield str(body.ended)
-
-
-def _stream(call: CallFacts, body: BodyFacts) -> Iterator[str]:
-    unit = (body.unit or "chunks").replace("_", " ").removesuffix("s")
-    size = f", {amount(body.bytes)}" if body.bytes is not None else ""
-    yield f"{counted(body.chunks or 0, unit)}{size}"
-    if body.headers_ns is not None:
-        yield f"headers after {duration(body.headers_ns)}"
-    if body.first_chunk_ns is not None:
-        yield f"first {unit} after {duration(body.first_chunk_ns)}"
-    gaps = {"p50": body.gap_p50_ns, "p95": body.gap_p95_ns}
-    known = [
-        f"{name} {mark(call, f'body.gap_{name}_ns')}{duration(ns)}"
-        for name, ns in gaps.items()
-        if ns is not None
-    ]
-    if body.largest_gap_ns is not None:
-        yield f"gaps {', '.join([*known, f'largest {duration(body.largest_gap_ns)}'])}"
-    if body.stalls:
-        yield _stalls(call, body, body.stalls)
-    if body.held_ns:
-        yield f"reader held {duration(body.held_ns)}"
-
-
-def _stalls(call: CallFacts, body: BodyFacts, number: int) -> str:
-    longest = sorted(body.stalls_at, key=lambda stall: -stall.ns)[:_STALLS_SHOWN]
-    where = ", ".join(
-        f"{duration(stall.ns)} at {duration(stall.start_ns - call.start_ns)}"
-        for stall in sorted(longest, key=lambda stall: stall.start_ns)
-    )
-    if number == len(longest) == 1:
-        return f"1 stall, {where}"
-    total = f" of {duration(body.stalled_ns)}" if body.stalled_ns is not None else ""
-    more = ", …" if number > len(longest) else ""
-    return f"{counted(number, 'stall')}{total}" + (f": {where}{more}" if where else "")
 
 
 def _places(call: CallFacts) -> Iterator[str]:

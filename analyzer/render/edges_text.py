@@ -18,7 +18,8 @@ _PHASES = {
     "proxy": "proxy_ns",
     "tls": "tls_ns",
     "send": "send_ns",
-    "network": "network_ns",
+    "queue": "queue_ns",
+    "network": "beyond_queue_ns",
     "receive": "receive_ns",
 }
 

@@ -54,6 +54,8 @@ def _facts(report: Report) -> Text:
     facts.append("   " + clock(report.start_unix_ns, milliseconds=True))
     if report.status is not None:
         facts.append(f"   {report.status}", style="red" if report.status >= 500 else "")
+    if report.ended == "client left":
+        facts.append("   client left", style="yellow")
     if not report.complete:
         facts.append("   incomplete", style="yellow")
     return facts

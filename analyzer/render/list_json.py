@@ -15,6 +15,7 @@
     services       [string]
     spans          how many spans it has
     label, version string or null
+    ended          "complete", "client left", "cancelled" or "error"; null where nothing says so
     finding        the rule of the most costly finding, null without one
 """
 
@@ -44,6 +45,7 @@ def to_line(listed: Listed) -> str:
         "spans": row.spans,
         "label": row.label,
         "version": row.version,
+        "ended": report.ended,
         "finding": report.findings[0].rule if report.findings else None,
     }
     return json.dumps(document)

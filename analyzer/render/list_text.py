@@ -125,6 +125,8 @@ def _status(listed: Listed) -> str:
     row = listed.row
     if not listed.report.route_known:
         return "–"
+    if listed.report.ended == "client left":
+        return "left" if row.status is None else f"{row.status}, left"
     if row.status is not None:
         return str(row.status)
     return "error" if row.error else "–"

@@ -5,15 +5,19 @@ from __future__ import annotations
 from rich.console import Console
 
 from analyzer.render.sections import heading, prose
-from analyzer.report import Report
+from analyzer.report import AFTER_RESPONSE, Report
 from analyzer.units import duration
 
 ROWS = 6
 
 
 def print_off_path(report: Report, console: Console) -> None:
-    """Print the spans that the request did not wait for, the longest first."""
-    spans = sorted(report.spans_off_path, key=lambda span: -span.ns)
+    """Print the spans that the request did not wait for, the longest first.
+
+    Work after a response is told where its service is.
+    """
+    off_path = (span for span in report.spans_off_path if span.reason != AFTER_RESPONSE)
+    spans = sorted(off_path, key=lambda span: -span.ns)
     if not spans:
         return
     heading(console, "Not waited for")

@@ -475,7 +475,7 @@ def test_lifespan_passes_through(captured: Capture) -> None:
     assert len(captured.spans) == 1
 
 
-def test_a_websocket_has_one_span_and_the_request_id_in_context_and_answer(captured: Capture) -> None:
+def test_a_websocket_has_one_span_and_the_request_id_in_its_answer(captured: Capture) -> None:
     seen: list[Any] = []
     messages: list[Any] = []
 

@@ -11,6 +11,7 @@ from conformance.outgoing import calls, only_call
 from faults.server import FaultServer
 from opentelemetry.sdk.trace import TracerProvider
 
+import tracekit
 from tracekit import attributes as names
 from tracekit import clients, garbage, guard
 from tracekit.garbage import GarbageHooks
@@ -138,3 +139,25 @@ def test_a_call_without_a_collection_says_nothing(spans):
             gc.enable()
 
     assert calls(spans)[-1][names.GC_TIME] is None
+
+
+def test_two_that_want_it_counted_count_once_and_to_the_last(hooks):
+    other, before = GarbageHooks(), len(gc.callbacks)
+    other.install()
+    assert len(gc.callbacks) == before
+    other.uninstall()
+    counted = garbage.collected()
+    collect()
+
+    assert garbage.collected() > counted
+
+
+def test_a_service_without_clients_counts_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACEKIT_HOME", str(tmp_path))
+    before = list(gc.callbacks)
+    tracekit.init("s", clients=False)
+    try:
+        assert len(gc.callbacks) == len(before) + 1
+    finally:
+        tracekit.shutdown()
+    assert gc.callbacks == before

@@ -78,6 +78,7 @@ def test_the_sdk_can_be_disabled() -> None:
         ({}, {"label": "a\u202eb"}, r"unprintable character U\+202E"),
         ({}, {"service": 7}, "must be a string"),
         ({"TRACEKIT_SPOOL_LIMIT": "1GB"}, {}, "number of bytes"),
+        ({"TRACEKIT_SIGTERM": "maybe"}, {}, "TRACEKIT_SIGTERM"),
         ({"TRACEKIT_SPOOL_LIMIT": "9" * 5000}, {}, "number of bytes"),
         ({"OTEL_EXPORTER_OTLP_TIMEOUT": "10s"}, {}, "number of milliseconds"),
         ({"OTEL_EXPORTER_OTLP_TIMEOUT": "0"}, {}, "number of milliseconds"),
@@ -144,3 +145,11 @@ def test_home_is_shared_by_services_and_commands(
     assert settings.store_path() == tmp_path / "traces.duckdb"
     monkeypatch.delenv("TRACEKIT_HOME")
     assert settings.home() == user_data_path("tracekit", appauthor=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("", True), ("true", True), ("0", False), ("No", False)]
+)
+def test_signals_are_left_alone_where_that_is_wanted(text: str, meant: bool) -> None:
+    assert resolve({"TRACEKIT_SIGTERM": text}).sigterm is meant
+    assert resolve({"TRACEKIT_SIGTERM": text}, sigterm=not meant).sigterm is not meant

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from opentelemetry.context import get_current
 from opentelemetry.trace import TracerProvider
 
+from tracekit import loop_lag
 from tracekit.clients import aiohttp_asked as asked
 from tracekit.clients import aiohttp_exchange, callsite, connect_scope, headers, sending, target
 from tracekit.clients import body as bodies
@@ -147,6 +148,7 @@ class AiohttpAdapter:
 
 
 def _enter(call: Call, request: Any) -> Hop:
+    call.watched = loop_lag.enter()
     record, around = call.record, asked.current.get()
     if around is not None:  # else a connector is used without a session
         around.begin(call)

@@ -12,12 +12,13 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from tracekit import attributes as names
-from tracekit import clock, garbage, propagation
+from tracekit import clock, garbage, loop_lag, propagation
 from tracekit.clients import callsite
 from tracekit.clients.observing import observer
 from tracekit.clients.registry import Connection
 from tracekit.lean_spans import LeanSpan, put
 from tracekit.lean_tracer import LeanTracer
+from tracekit.loop_lag import Watched
 from tracekit.phase_attributes import attributes_of, body_attributes_of
 from tracekit.phases import ConnectionPhases
 
@@ -52,6 +53,7 @@ class Call:
         "span",
         "tracer",
         "unix_start",
+        "watched",
     )
 
     def __init__(
@@ -66,6 +68,8 @@ class Call:
         self.again = False
         self.done = False
         self.collected = garbage.collected()
+        self.watched: Watched | None = None
+        """Who counts the lags of the event loop, for an asynchronous call."""
         self.connection: Connection | None = None
         self.carrier: dict[str, str] | None = None
         """Headers that are still to be written to the connection."""
@@ -180,6 +184,8 @@ class Call:
     def _round_off(self) -> None:
         record = self.record
         record.collecting = garbage.collected() - self.collected
+        if self.watched is not None:
+            record.lag = loop_lag.leave(self.watched)
         if record.error is None and (record.status or 0) >= _FIRST_ERROR_STATUS:
             record.error = str(record.status)
 

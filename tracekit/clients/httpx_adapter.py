@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from opentelemetry.context import get_current
 from opentelemetry.trace import TracerProvider
 
+from tracekit import loop_lag
 from tracekit.clients import body as bodies
 from tracekit.clients import callsite, connect_scope, httpx_request, sending, target
 from tracekit.clients.body import Body
@@ -96,6 +97,8 @@ class HttpxAdapter:
             hop = self._begin(transport, request, Events.async_trace)
             if hop is None:
                 return await original(transport, request)
+            if hop.call is not None:
+                hop.call.watched = loop_lag.enter()
             try:
                 response = await original(transport, hop.request)
             except BaseException as error:

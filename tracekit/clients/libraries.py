@@ -29,7 +29,11 @@ class Library(NamedTuple):
 
         A version that cannot be read is taken for a known one: somebody's build from source.
         """
-        version = _parts(getattr(module, "__version__", ""))
+        return self.knows_version(getattr(module, "__version__", ""))
+
+    def knows_version(self, text: object) -> bool:
+        """Tell whether version *text* is in the range."""
+        version = _parts(text)
         if not self.since or not version:
             return True
         return _parts(self.since) <= version < _parts(self.until)

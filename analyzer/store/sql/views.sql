@@ -69,8 +69,23 @@ SELECT
 FROM totals
 WHERE NOT (root.is_root AND coalesce(root.request_id <> request, false));
 
--- The spans as a person reads them: timestamps and milliseconds.
+-- The spans as a person reads them: timestamps and milliseconds. A request that two
+-- instrumentations of one process saw is one row, the outer one; the inner one's children are its.
 CREATE OR REPLACE VIEW spans_ms AS
+WITH folded AS (
+    SELECT DISTINCT twin.trace_id, twin.span_id, twin.parent_span_id
+    FROM spans AS twin
+    JOIN spans AS own ON own.trace_id = twin.trace_id AND own.span_id = twin.parent_span_id
+    WHERE twin.kind = 'server' AND own.kind = 'server' AND twin.service = own.service
+      AND coalesce(twin.http_method = own.http_method, true)
+      AND twin.resource['service.instance.id'] IS NOT DISTINCT FROM
+          own.resource['service.instance.id']
+      AND twin.resource['process.pid'] IS NOT DISTINCT FROM own.resource['process.pid']
+      AND coalesce(twin.attributes['url.path'] = own.attributes['url.path'], true)
+      AND coalesce(twin.attributes['network.peer.port'] = own.attributes['network.peer.port'], true)
+      AND 2 * (least(twin.start_ns + twin.duration_ns, own.start_ns + own.duration_ns)
+               - greatest(twin.start_ns, own.start_ns)) >= own.duration_ns
+)
 SELECT
     make_timestamp(start_ns // 1000) AS start,
     request_id,
@@ -82,6 +97,10 @@ SELECT
     http_method,
     http_route,
     http_status,
+    TRY_CAST(attributes['tracekit.queue'] AS BIGINT) / 1e6 AS queue_ms,
+    TRY_CAST(attributes['tracekit.first_byte'] AS BIGINT) / 1e6 AS first_byte_ms,
+    TRY_CAST(attributes['tracekit.loop_lag'] AS BIGINT) / 1e6 AS loop_lag_ms,
+    TRY_CAST(attributes['tracekit.ended'] AS VARCHAR) AS ended,
     peer,
     connection_state,
     pool_wait_ns / 1e6 AS pool_wait_ms,
@@ -94,11 +113,15 @@ SELECT
     label,
     service_version,
     host,
-    trace_id,
-    span_id,
-    parent_span_id,
+    spans.trace_id,
+    spans.span_id,
+    coalesce(above.parent_span_id, spans.parent_span_id) AS parent_span_id,
     attributes,
     resource,
     events,
     links
-FROM spans;
+FROM spans
+LEFT JOIN folded AS above
+    ON above.trace_id = spans.trace_id AND above.span_id = spans.parent_span_id
+ANTI JOIN folded AS self
+    ON self.trace_id = spans.trace_id AND self.span_id = spans.span_id AND spans.kind = 'server';

@@ -24,6 +24,7 @@ from analyzer.report import (
     Stage,
     TimelineRow,
 )
+from analyzer.service import PeerFacts, RequestBodyFacts, ServiceFacts, WebSocketFacts
 
 MS = 1_000_000
 TOTAL = 4_600 * MS
@@ -143,6 +144,69 @@ CALLS = (
     ),
 )
 
+SERVICES = (
+    ServiceFacts(
+        span_id="00000000000000aa",
+        service="stt",
+        name="POST /hear",
+        start_ns=0,
+        ns=TOTAL,
+        on_path=True,
+        status=200,
+        ended="client left",
+        queued_ns=208 * MS,
+        queue_source="x-request-start",
+        request_body=RequestBodyFacts(first_ns=MS, ns=90 * MS, waited_ns=80 * MS, bytes=1_200_000),
+        response_body=BodyFacts(
+            bytes=48_200,
+            chunks=40,
+            unit="chunks",
+            headers_ns=120 * MS,
+            first_chunk_ns=230 * MS,
+            gap_p50_ns=20 * MS,
+            gap_p95_ns=41 * MS,
+            largest_gap_ns=800 * MS,
+            stalls=1,
+            stalled_ns=800 * MS,
+            stalls_at=(StallFacts(1_000 * MS, 800 * MS),),
+            held_ns=61 * MS,
+        ),
+        background_ns=300 * MS,
+        background_error="ValueError",
+        loop_lag_ns=120 * MS,
+        largest_lag_ns=110 * MS,
+        gc_ns=70 * MS,
+        peer=PeerFacts("reused", 3, "1.1", "10.0.0.7"),
+        derived=frozenset({"queued_ns"}),
+        inferred=frozenset({"peer.state", "peer.use"}),
+    ),
+    ServiceFacts(
+        span_id="00000000000000ab",
+        service="preprocessor",
+        name="POST /process",
+        start_ns=2_010 * MS,
+        ns=1_310 * MS,
+        on_path=True,
+        status=200,
+        ended="complete",
+        response_body=BodyFacts(bytes=12, chunks=1, headers_ns=1_300 * MS),
+        loop_lag_ns=6 * MS,
+        gc_ns=MS,
+        peer=PeerFacts("new", 1, "1.1", "10.0.0.8"),
+        inferred=frozenset({"peer.state", "peer.use"}),
+    ),
+    ServiceFacts(
+        span_id="00000000000000ac",
+        service="tts",
+        name="WEBSOCKET /talk",
+        start_ns=3_800 * MS,
+        ns=790 * MS,
+        on_path=False,
+        ended="complete",
+        websocket=WebSocketFacts(12, 1, 2_400, 96_000, 1000),
+    ),
+)
+
 STORY = Report(
     request_id="5961b2a5-7c1d-7000-8000-00000000000a",
     trace_id="5961b2a57c1d70008000000000000aaa",
@@ -192,6 +256,8 @@ STORY = Report(
     warnings=("the clock of tts was shifted by +3.1 ms to fit its caller",),
     timeline=_TIMELINE,
     calls=CALLS,
+    service_facts=SERVICES,
+    queued_before_ns=208 * MS,
 )
 
 QUIET = replace(
@@ -209,4 +275,6 @@ QUIET = replace(
     warnings=(),
     timeline=_TIMELINE[:1],
     calls=(),
+    service_facts=(),
+    queued_before_ns=0,
 )

@@ -27,6 +27,8 @@ CONTRACT = {
     "findings": list,
     "warnings": list,
     "calls": list,
+    "service_facts": list,
+    "queued_before_ns": int,
 }
 OF_EACH = {
     "milestones": {"service", "name", "at_ns"},
@@ -34,7 +36,7 @@ OF_EACH = {
     "edges": {
         "client", "server", "calls", "new_connections", "reused", "unknown", "handoff_ns",
         "pool_wait_ns", "dns_ns", "connect_ns", "tls_ns", "send_ns", "wait_ns", "network_ns",
-        "receive_ns", "proxy_ns",
+        "receive_ns", "proxy_ns", "queue_ns",
     },
     "critical_path": {"span_id", "service", "name", "start_ns", "ns"},
     "findings": {"rule", "title", "cost_ns", "share", "evidence", "where", "fix", "fatal"},
@@ -43,6 +45,12 @@ OF_EACH = {
         "error", "error_phase", "resend", "redirect", "phases", "unexplained_ns", "gc_ns",
         "dns_addresses", "dns_error", "attempts", "called_at", "connection", "client_object",
         "body", "quality",
+    },
+    "service_facts": {
+        "span_id", "service", "name", "start_ns", "ns", "on_path", "status", "error", "ended",
+        "queued_ns", "queue_source", "request_body", "response_body", "background_ns",
+        "background_error", "loop_lag_ns", "largest_lag_ns", "gc_ns", "peer", "websocket",
+        "quality",
     },
 }  # fmt: skip
 
@@ -90,6 +98,18 @@ def test_every_field_of_a_call_is_in_the_contracts_text():
         parts = (call, call["connection"], call["client_object"], call["body"] or {})
         for name in (name for part in parts for name in part):
             assert re.search(rf"\b{name}\b", analyze_json.__doc__), name
+
+
+def test_every_field_of_a_service_is_in_the_contracts_text_and_says_how_it_is_known():
+    for service in json.loads(to_json(STORY))["service_facts"]:
+        inner = ("request_body", "response_body", "peer", "websocket")
+        for name in (name for part in (service, *map(service.get, inner)) for name in part or {}):
+            assert re.search(rf"\b{name}\b", analyze_json.__doc__), name
+        assert set(service["quality"].values()) <= set(get_args(Quality))
+    first = json.loads(to_json(STORY))["service_facts"][0]["quality"]
+    assert (first["queued_ns"], first["peer.state"]) == ("derived", "inferred")
+    assert first["response_body.held_ns"] == "measured"
+    assert "service" not in first
 
 
 def test_a_calls_phases_and_the_unexplained_rest_sum_to_it_exactly():

@@ -125,7 +125,7 @@ def test_the_times_of_the_timeline_stand_in_one_column(paper):
 
 
 def test_the_breakdown_ends_with_what_is_not_accounted_for(paper):
-    lines = printed(paper, STORY).lines
+    lines = printed(paper, dataclasses.replace(STORY, queued_before_ns=0)).lines
     begin = lines.index(next(line for line in lines if line.startswith("Where 4.60 s went")))
     table = lines[begin + 1 : lines.index("", begin)]
     assert table[0].split()[:5] == ["stt", "→", "preprocessor", "connect", "2.00"]

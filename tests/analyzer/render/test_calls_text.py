@@ -69,6 +69,11 @@ def test_a_stream_is_told_with_its_gaps_stalls_and_end(paper):
         assert part in text
 
 
+def test_a_call_whose_event_loop_was_held_says_so(paper):
+    assert "event loop held 120 ms" in of(paper, replace(NEW, loop_lag_ns=120 * MS)).text
+    assert "event loop" not in of(paper, NEW).text
+
+
 def test_an_error_is_told_with_the_phase_it_fell_in(paper):
     sheet = of(paper, STREAM)
 

@@ -123,3 +123,12 @@ def test_a_request_without_its_root_is_incomplete_and_named_only_by_a_route(
     document = json.loads(to_line(replace(one, report=going_on)))
     assert document["complete"] is False
     assert (document["name"] is not None, document["status"] is not None) == (route_known,) * 2
+
+
+@pytest.mark.parametrize(("status", "shown"), [(None, "left"), (200, "200, left")])
+def test_a_request_whose_client_left_says_so_in_its_status(paper, status, shown):
+    one = listed("7", status=status)
+    one = replace(one, report=replace(one.report, ended="client left"))
+
+    assert shown in printed(paper, [one], 100).line_with("preprocessor")
+    assert json.loads(to_line(one))["ended"] == "client left"

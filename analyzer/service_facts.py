@@ -1,0 +1,179 @@
+"""From a request's spans to what is said of each service (:mod:`analyzer.service`). Pure.
+
+Every server span counts, and the root by which a request was begun by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from analyzer import conventions
+from analyzer.body_facts import error_of, passed, stalls_in
+from analyzer.call_facts import passing
+from analyzer.facts import BodyFacts
+from analyzer.phases import array, nanoseconds
+from analyzer.service import (
+    Outcome,
+    PeerFacts,
+    RequestBodyFacts,
+    ServiceFacts,
+    WebSocketFacts,
+)
+from analyzer.span import Kind
+from analyzer.trace import Node, Tree
+from tracekit import attributes as a
+
+_ENDED: dict[str, Outcome] = {
+    "complete": "complete",
+    "client_left": "client left",
+    "cancelled": "cancelled",
+    "error": "error",
+}
+_KERNEL = "tcp_info"
+_BY_LOOP_LAG = "loop_lag"
+_ALL_GAPS = 4097
+"""Chunks of which every gap is remembered; beyond, the percentiles are those of a sample."""
+
+
+def service_facts(tree: Tree, path: Iterable[Node]) -> tuple[ServiceFacts, ...]:
+    """Return the facts of every service in order of time; *path* is what the path touches."""
+    on_path = passing(path)
+    begins = [node for node in tree.nodes if is_service(node, tree)]
+    begins.sort(key=lambda node: (node.start, -node.end, node.span.span_id))
+    return tuple(_facts(node, tree.root.start, node in on_path) for node in begins)
+
+
+def is_service(node: Node, tree: Tree) -> bool:
+    """Return whether *node* is a service's own side: a server span, or a root made by hand."""
+    if node.span.kind is Kind.SERVER:
+        return True
+    return node is tree.first and tree.rooted and node.span.kind is not Kind.CLIENT
+
+
+def ended(node: Node) -> Outcome | None:
+    """Return how *node*'s request ended, where its middleware says so."""
+    return _ENDED.get(conventions.text(node.span.attributes, a.ENDED) or "")
+
+
+def queued_ns(node: Node) -> int:
+    """Return how long a request waited before *node* took it up; 0 where nothing says so."""
+    return max(0, _number(node, a.QUEUE) or 0)
+
+
+def background(node: Node) -> tuple[Node, ...]:
+    """Return what *node*'s application did after the response."""
+    return tuple(child for child in node.children if is_background(child))
+
+
+def is_background(node: Node) -> bool:
+    """Return whether *node* began after the response of its server span, its parent."""
+    parent = node.parent
+    if node.span.attributes.get(a.BACKGROUND) is True:
+        return True
+    if parent is None or parent.span.kind is not Kind.SERVER:
+        return False
+    is_own = node.span.service == parent.span.service
+    return is_own and node.start >= parent.end and node.end > parent.end
+
+
+def _facts(node: Node, start: int, on_path: bool) -> ServiceFacts:
+    span = node.span
+    body = _body(node, start)
+    after = background(node)
+    return ServiceFacts(
+        span_id=span.span_id,
+        service=span.service,
+        name=conventions.display_name(span),
+        start_ns=node.start - start,
+        ns=node.duration,
+        on_path=on_path,
+        status=conventions.status_code(span),
+        error=error_of(span),
+        ended=ended(node),
+        queued_ns=queued_ns(node) or None,
+        queue_source=conventions.text(span.attributes, a.QUEUE_SOURCE),
+        request_body=_request_body(node),
+        response_body=body,
+        background_ns=max(late.end for late in after) - node.end if after else None,
+        background_error=next((error for late in after if (error := error_of(late.span))), None),
+        loop_lag_ns=_number(node, a.LOOP_LAG),
+        largest_lag_ns=_number(node, a.LOOP_LAG_LARGEST),
+        gc_ns=_number(node, a.GC_TIME),
+        peer=_peer(node),
+        websocket=_websocket(node),
+        derived=_derived(node, body),
+        inferred=_inferred(node),
+    )
+
+
+def _number(node: Node, name: str) -> int | None:
+    return conventions.number(node.span.attributes, name)
+
+
+def _request_body(node: Node) -> RequestBodyFacts | None:
+    first, last = request_body(node)
+    facts = RequestBodyFacts(
+        first_ns=first,
+        ns=None if first is None or last is None else max(0, last - first),
+        waited_ns=_number(node, a.REQUEST_BODY_WAIT),
+        bytes=_number(node, a.REQUEST_BODY_BYTES),
+    )
+    return None if facts == RequestBodyFacts() else facts
+
+
+def request_body(node: Node) -> tuple[int | None, int | None]:
+    """Return when *node* began and ended to read the request's body, from its start."""
+    ends = [nanoseconds(end) for end in array(node.span.attributes.get(a.REQUEST_BODY))]
+    return (ends[0], ends[1]) if len(ends) == 2 else (None, None)
+
+
+def _body(node: Node, start: int) -> BodyFacts | None:
+    facts = replace(
+        passed(node.span, stalls_in(node, node.span), start),
+        headers_ns=_number(node, a.FIRST_BYTE),
+        first_chunk_ns=_number(node, a.BODY_FIRST_CHUNK),
+    )
+    return None if facts == BodyFacts() else facts
+
+
+def _peer(node: Node) -> PeerFacts:
+    found = node.span.attributes
+    return PeerFacts(
+        state=conventions.text(found, a.PEER_CONNECTION),
+        use=_number(node, a.PEER_USE),
+        protocol=conventions.text(found, a.PROTOCOL_VERSION),
+        address=conventions.text(found, a.PEER_ADDRESS),
+    )
+
+
+def _websocket(node: Node) -> WebSocketFacts | None:
+    facts = WebSocketFacts(
+        received=_number(node, a.WEBSOCKET_RECEIVED),
+        sent=_number(node, a.WEBSOCKET_SENT),
+        received_bytes=_number(node, a.WEBSOCKET_RECEIVED_BYTES),
+        sent_bytes=_number(node, a.WEBSOCKET_SENT_BYTES),
+        close_code=_number(node, a.WEBSOCKET_CLOSE),
+    )
+    return None if facts == WebSocketFacts() else facts
+
+
+def _derived(node: Node, body: BodyFacts | None) -> frozenset[str]:
+    found = set()
+    source = conventions.text(node.span.attributes, a.QUEUE_SOURCE)
+    if queued_ns(node) and source not in (
+        _KERNEL,
+        _BY_LOOP_LAG,
+    ):  # a proxy's clock is not the service's
+        found.add("queued_ns")
+    if node.shift:
+        found.add("start_ns")
+    if body is not None and (body.chunks or 0) > _ALL_GAPS:
+        found |= {"response_body.gap_p50_ns", "response_body.gap_p95_ns"}
+    return frozenset(found)
+
+
+def _inferred(node: Node) -> frozenset[str]:
+    peer = {"peer.state", "peer.use"}
+    by_lag = conventions.text(node.span.attributes, a.QUEUE_SOURCE) == _BY_LOOP_LAG
+    return frozenset(peer | {"queued_ns"} if by_lag else peer)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sample_reports import MS, SERVICES, STORY
+
+from analyzer.render.breakdown_text import print_breakdown
+from analyzer.render.edges_text import print_edges
+from analyzer.render.header_text import print_header
+from analyzer.render.services_text import MOST, print_services
+
+STT, PREPROCESSOR, TTS = SERVICES
+
+
+def printed(paper, *services, width=80, **options):
+    sheet = paper(width)
+    print_services(replace(STORY, service_facts=services), sheet.console, **options)
+    return sheet
+
+
+def said(paper, service, **options):
+    return " ".join(line.strip() for line in printed(paper, service, **options).lines)
+
+
+def test_a_service_is_told_from_its_queue_to_what_followed_its_answer(paper):
+    text = said(paper, STT)
+
+    for part in (
+        "waited ~208 ms before the service took it up · by the proxy's clock",
+        "request body 1.20 MB · read in 90.0 ms", "waited 80.0 ms for the client to send it",
+        "40 chunks, 48.2 kB", "headers after 120 ms", "first chunk after 230 ms",
+        "gaps p50 20.0 ms, p95 41.0 ms, largest 800 ms", "1 stall, 800 ms at 1.00 s",
+        "last byte after 4.60 s", "held 61.0 ms by a slow client",
+        "the client left after 4.60 s", "300 ms of work after the response",
+        "which failed: ValueError",
+        "the event loop was held for 120 ms, 110 ms of it at once", "GC meanwhile 70.0 ms",
+    ):  # fmt: skip
+        assert part in text, part
+    assert "connection" not in text
+
+
+def test_the_legend_explains_the_marks_that_are_there(paper):
+    assert "~ derived, the rest measured" in printed(paper, STT).line_with("Services")
+    everything = printed(paper, STT, all_services=True)
+    assert "~ derived, ? inferred" in everything.line_with("Services")
+
+
+def test_what_nobody_would_notice_is_not_said(paper):
+    assert printed(paper, PREPROCESSOR).text == ""
+
+
+def test_all_of_it_is_said_on_demand(paper):
+    text = said(paper, PREPROCESSOR, all_services=True)
+
+    for part in (
+        "response body 12 B · headers after 1.30 s", "complete",
+        "the event loop was held for 6.00 ms", "GC meanwhile 1.00 ms",
+        "?new connection · HTTP/1.1 · from 10.0.0.8",
+    ):  # fmt: skip
+        assert part in text, part
+    assert "?reused connection · ?3rd request on it" in said(paper, STT, all_services=True)
+
+
+def test_a_websocket_is_told_with_its_messages_and_its_close(paper):
+    text = said(paper, TTS)
+
+    assert "12 messages in, 2.40 kB · 1 message out, 96.0 kB · closed with 1000" in text
+
+
+def test_a_service_that_was_left_says_so_in_its_title(paper):
+    assert printed(paper, STT).line_with("POST /hear").endswith("4.60 s    left")
+
+
+def test_a_response_that_broke_off_is_told_with_its_error(paper):
+    assert "ended without its last byte" in said(paper, replace(PREPROCESSOR, ended="error"))
+    broken = replace(PREPROCESSOR, ended="error", error="ValueError")
+    assert "end   ValueError" in said(paper, broken)
+
+
+def test_of_many_services_the_longest_are_shown_and_the_others_counted(paper):
+    many = [replace(STT, service=f"s{n}", start_ns=n, ns=(n + 9) * MS) for n in range(MOST + 3)]
+    sheet = printed(paper, *many)
+
+    assert "… and 3 more (--calls shows all)" in sheet.text
+    assert "s0 " not in sheet.text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_line_is_too_wide(paper, width):
+    assert printed(paper, *SERVICES, width=width, all_services=True).widest <= width
+
+
+def test_the_time_before_the_request_is_stated_under_its_breakdown(paper):
+    sheet = paper(80)
+    print_breakdown(STORY, sheet.console)
+
+    assert "waited 208 ms before stt took it up, not in the total" in sheet.text
+
+
+def test_the_hand_offs_part_the_queue_from_the_network(paper):
+    edge = replace(STORY.edges[0], network_ns=57 * MS, queue_ns=40 * MS)
+    sheet = paper(140)
+    print_edges(replace(STORY, edges=(edge,)), sheet.console)
+
+    assert sheet.line_with("hand-off").split()[-2:] == ["queue", "network"]
+    assert sheet.line_with("preprocessor").split()[-4:] == ["40.0", "ms", "17.0", "ms"]
+
+
+def test_the_header_says_that_the_client_left(paper):
+    sheet = paper(80)
+    print_header(replace(STORY, ended="client left"), sheet.console, short_id="5961b2a5")
+
+    assert "200   client left" in sheet.text

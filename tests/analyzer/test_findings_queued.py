@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from findings_building import found
+from trace_building import MS, call, server, span
+
+from tracekit import attributes as a
+
+RULE = "queued"
+
+
+def waited(ms, source="tcp_info", **more):
+    return {a.QUEUE: ms * MS, a.QUEUE_SOURCE: source, **more}
+
+
+def called(*backs, wait=(10, 90)):
+    root = server("in", 0, 100, service="front")
+    out = call(5, 95, root, {"wait": wait}, service="front")
+    return [root, out, *(server("in", *b[:2], out, service="back", attributes=b[2]) for b in backs)]
+
+
+def test_a_call_that_waited_at_its_server_is_named_with_what_that_cost():
+    (finding,) = found(RULE, called((60, 85, waited(40))))
+
+    assert finding.title == "Calls wait before back takes them up"
+    assert (finding.cost_ns, finding.saving_ns) == (40 * MS, 40 * MS)
+    assert finding.evidence == (
+        "One call waited 40.0 ms first.",
+        "Sure: the service's kernel had it for so long.",
+    )
+    assert finding.fix[1].startswith("uvicorn --workers")
+
+
+def test_it_costs_no_more_than_the_wait_holds():
+    (finding,) = found(RULE, called((60, 85, waited(500))))
+
+    assert finding.cost_ns == 50 * MS
+
+
+def test_the_call_that_kept_the_process_busy_is_named():
+    spans = called((10, 50, {}), (55, 85, waited(40)))
+    spans.append(span("compute", 11, 49, spans[2], service="back"))
+    (finding,) = found(RULE, spans)
+
+    assert finding.evidence[1] == (
+        "Its process had another call of this request meanwhile: back was in compute."
+    )
+
+
+def test_a_call_to_another_process_is_not():
+    spans = called((10, 50, {}), (55, 85, waited(40)))
+    spans[2] = replace(spans[2], resource={a.HOST_ID: "one-host", a.PROCESS_PID: 101})
+    (finding,) = found(RULE, spans)
+
+    assert "meanwhile" not in " ".join(finding.evidence)
+
+
+def test_a_requests_own_queue_is_said_to_be_beside_its_total():
+    (finding,) = found(RULE, [server("in", 0, 100, attributes=waited(300, "x-request-start"))])
+
+    assert (finding.cost_ns, finding.share) == (300 * MS, 0.75)
+    assert "not in the request's 100 ms" in finding.evidence[0]
+    assert finding.evidence[1].startswith("Likely")
+
+
+@pytest.mark.parametrize(
+    "attributes", [waited(300, "loop_lag"), waited(300, **{a.LOOP_LAG: 30 * MS})]
+)
+def test_where_the_loop_was_held_the_fix_is_another(attributes):
+    (finding,) = found(RULE, [server("in", 0, 100, attributes=attributes)])
+
+    assert "event loop" in " ".join(finding.evidence)
+    assert "asyncio.to_thread" in finding.fix[1]
+
+
+def test_a_few_milliseconds_are_not_worth_a_word():
+    assert found(RULE, [server("in", 0, 100, attributes=waited(4))]) == []

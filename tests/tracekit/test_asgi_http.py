@@ -1,0 +1,250 @@
+"""What an HTTP request's span says over ASGI, where no table of servers shows it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from opentelemetry.trace import StatusCode
+
+import tracekit
+from tracekit import attributes as names
+from tracekit import guard
+from tracekit.testing import Capture
+
+START = {"type": "http.response.start", "status": 200, "headers": []}
+END = {"type": "http.response.body", "body": b""}
+
+
+class Server:
+    """What an ASGI server gives an application: uvicorn and Hypercorn keep flags on the owner."""
+
+    def __init__(self, *incoming: dict[str, Any], gone_after: int | None = None) -> None:
+        self.incoming = list(incoming)
+        self.sent: list[dict[str, Any]] = []
+        self.closed = self.disconnected = False
+        self._gone_after = gone_after
+
+    async def receive(self) -> dict[str, Any]:
+        return self.incoming.pop(0)
+
+    async def send(self, message: dict[str, Any]) -> None:
+        if self._gone_after is not None and len(self.sent) >= self._gone_after:
+            raise OSError("the client has left")
+        self.sent.append(message)
+        is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
+        self.closed = self.closed or (is_last and "trailers" not in self.sent[0])
+
+    def serve(self, app: Any, method: str = "GET") -> None:
+        scope = {"type": "http", "method": method, "path": "/", "headers": []}
+        traced = tracekit.ASGIMiddleware(app)
+        asyncio.run(traced(scope, self.receive, self.send))  # type: ignore[arg-type]
+
+
+def says(*messages: dict[str, Any]) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for message in messages:
+            await send(message)
+
+    return app
+
+
+def piece(body: bytes, more: bool = True) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+def told(captured: Capture) -> dict[str, Any]:
+    (span,) = captured.spans
+    return dict(span.attributes or {})
+
+
+def test_an_empty_piece_is_no_chunk(captured: Capture) -> None:
+    Server().serve(says(START, piece(b"ab"), piece(b""), piece(b"cde"), END))
+    found = told(captured)
+    assert (found[names.BODY_CHUNKS], found[names.BODY_BYTES]) == (2, 5)
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)], ids=str)
+def test_a_body_that_no_server_sends_is_not_counted(
+    captured: Capture, method: str, status: int
+) -> None:
+    Server().serve(says({**START, "status": status}, piece(b"x" * 10, more=False)), method)
+    found = told(captured)
+    assert (found[names.BODY_CHUNKS], found[names.BODY_BYTES]) == (0, 0)
+    assert found[names.ENDED] == "complete"
+
+
+def test_trailers_end_the_response(captured: Capture) -> None:
+    ended: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({**START, "trailers": True})
+        await send(piece(b"x", more=False))
+        ended.append(len(captured.spans))
+        trailers = {"type": "http.response.trailers", "headers": []}
+        await send({**trailers, "more_trailers": True})
+        ended.append(len(captured.spans))
+        await send(trailers)
+        ended.append(len(captured.spans))
+
+    Server().serve(app)
+    assert ended == [0, 0, 1]
+    assert told(captured)[names.ENDED] == "complete"
+
+
+@pytest.mark.parametrize("kind", ["http.response.pathsend", "http.response.zerocopysend"])
+def test_a_file_that_the_server_sends_by_itself_ends_the_response_without_a_size(
+    captured: Capture, kind: str
+) -> None:
+    Server().serve(says(START, {"type": kind, "path": "/x", "file": 3}))
+    found = told(captured)
+    assert found[names.ENDED] == "complete"
+    assert names.BODY_BYTES not in found
+
+
+def test_other_messages_pass_and_end_nothing(captured: Capture) -> None:
+    early = {"type": "http.response.early_hint", "links": []}
+    server = Server()
+    server.serve(says(early, START, piece(b"x", more=False)))
+    assert server.sent[0] is early
+    assert told(captured)[names.BODY_BYTES] == 1
+
+
+def test_a_response_without_its_end_is_an_error(captured: Capture) -> None:
+    Server().serve(says(START, piece(b"x")))
+    (span,) = captured.spans
+    assert told(captured)[names.ENDED] == "error"
+    assert span.status.status_code is StatusCode.ERROR
+
+
+@pytest.mark.parametrize("flag", ["closed", "disconnected"])
+def test_a_client_whose_leaving_only_the_server_knows_has_left(
+    captured: Capture, flag: str
+) -> None:
+    server = Server()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send(piece(b"x"))
+        setattr(server, flag, True)
+        await send(piece(b"y"))
+        await send(END)
+
+    server.serve(app)
+    (span,) = captured.spans
+    assert told(captured)[names.ENDED] == "client_left"
+    assert span.status.status_code is StatusCode.UNSET
+
+
+def test_a_server_that_closes_after_the_last_byte_has_completed(captured: Capture) -> None:
+    server = Server()
+    server.serve(says(START, piece(b"x", more=False)))
+    assert server.closed
+    assert told(captured)[names.ENDED] == "complete"
+
+
+def test_a_send_that_fails_because_the_client_has_left_is_no_failure(captured: Capture) -> None:
+    with pytest.raises(OSError, match="left"):
+        Server(gone_after=1).serve(says(START, piece(b"x")))
+    (span,) = captured.spans
+    found = told(captured)
+    assert found[names.ENDED] == "client_left"
+    assert names.ERROR_TYPE not in found
+    assert found[names.BODY_BYTES] == 0
+    assert span.status.status_code is StatusCode.UNSET
+
+
+def test_an_exception_after_the_headers_keeps_their_status(captured: Capture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Server().serve(app)
+    found = told(captured)
+    assert (found[names.HTTP_STATUS], found[names.ERROR_TYPE]) == (200, "ZeroDivisionError")
+    assert found[names.ENDED] == "error"
+
+
+def test_the_first_of_two_answers_counts_its_bytes_and_the_span_ends_once(
+    captured: Capture,
+) -> None:
+    Server().serve(says(START, piece(b"x", more=False), piece(b"yy", more=False)))
+    assert told(captured)[names.BODY_BYTES] == 1
+
+
+def test_a_body_in_pieces_is_timed_from_the_first_question(captured: Capture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await send(START)
+        await send(END)
+
+    request = {"type": "http.request"}
+    Server({**request, "body": b"abc", "more_body": True}, {**request, "body": b"de"}).serve(
+        app, "POST"
+    )
+    found = told(captured)
+    start, end = found[names.REQUEST_BODY]
+    assert found[names.REQUEST_BODY_BYTES] == 5
+    assert 0 <= start <= end
+    assert found[names.REQUEST_BODY_WAIT] <= end - start
+
+
+def test_a_request_that_the_client_left_unfinished_has_the_bytes_that_came(
+    captured: Capture,
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        assert (await receive())["type"] == "http.disconnect"
+        raise RuntimeError("no body")
+
+    with pytest.raises(RuntimeError):
+        Server(
+            {"type": "http.request", "body": b"abc", "more_body": True},
+            {"type": "http.disconnect"},
+        ).serve(app, "POST")
+    found = told(captured)
+    assert found[names.ENDED] == "client_left"
+    assert found[names.REQUEST_BODY_BYTES] == 3
+    assert names.ERROR_TYPE not in found
+
+
+def test_a_message_that_our_code_cannot_read_reaches_the_server_all_the_same(
+    captured: Capture,
+) -> None:
+    before = guard.faults().get("asgi.response", 0)
+    broken = {"type": "http.response.start", "headers": [(1, 2)]}
+    server = Server()
+    server.serve(says(broken, piece(b"x", more=False)))
+    assert [message["type"] for message in server.sent] == [broken["type"], "http.response.body"]
+    assert guard.faults()["asgi.response"] == before + 1
+
+
+def test_work_after_an_error_page_is_in_the_background_like_any_other(captured: Capture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({**START, "status": 503})
+        await send(piece(b"sorry", more=False))
+        await asyncio.sleep(0.02)
+
+    Server().serve(app)
+    page, background = captured.spans
+    assert page.attributes[names.HTTP_STATUS] == 503
+    assert page.attributes[names.ERROR_TYPE] == "503"
+    assert background.name == "background"
+    assert background.start_time == page.end_time
+    assert background.end_time - background.start_time >= 15_000_000
+
+
+def test_an_exception_after_an_error_page_is_the_pages(captured: Capture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({**START, "status": 500})
+        await send(piece(b"sorry", more=False))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Server().serve(app)
+    (span,) = captured.spans
+    assert span.attributes[names.ERROR_TYPE] == "ZeroDivisionError"
+    assert [event.name for event in span.events] == ["exception"]

@@ -1,0 +1,239 @@
+"""The route of a request is the template its framework matched, whole and bounded."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import django
+import pytest
+from django.conf import settings
+from django.conf.urls.i18n import i18n_patterns
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.urls import include, path, re_path
+from fastapi import APIRouter, FastAPI
+from flask import Blueprint, Flask
+from hypothesis import given
+from hypothesis import strategies as st
+from sockets import get, serving_asgi, serving_wsgi
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Host, Mount, Route
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import tracekit
+from tracekit.frameworks import route_hooks
+from tracekit.route import asgi_route, wsgi_route
+from tracekit.testing import Capture
+
+if not settings.configured:  # before the patterns: those of languages ask for it
+    settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None)
+
+
+async def ok(_request: Any) -> PlainTextResponse:
+    return PlainTextResponse("ok")
+
+
+def view(_request: Any, **_parameters: Any) -> HttpResponse:
+    return HttpResponse("ok")
+
+
+inner = ([path("<slug:name>/", view, name="one"), re_path(r"^old/(?P<n>[0-9]+)/$", view)], "inner")
+urlpatterns = [
+    path("", view),
+    path("items/<int:item>/", view),
+    re_path(r"^years/(?P<year>[0-9]{4})/$", view),
+    path("shop/<slug:shop>/", include(inner, namespace="shop")),
+    *i18n_patterns(path("about/", view)),
+]
+
+
+@pytest.fixture
+def routes_told() -> Iterator[None]:
+    route_hooks().install()
+    yield
+    route_hooks().uninstall()
+
+
+def name_of(captured: Capture, port: int, path: str, **headers: str) -> str:
+    """Return the name of the server span of a request for *path*."""
+    before = len(captured.spans)
+    get(port, path, **headers)
+    count = before
+    while True:  # FastAPI makes spans of its own, inside of ours
+        count += 1
+        span = captured.wait(count)[count - 1]
+        if span.parent is None:
+            return span.name
+
+
+def starlette() -> Starlette:
+    items = [Route("/items/{item}", ok), Route("/exact/{number:int}/{share:float}", ok)]
+    nested = Mount("/{region}", routes=[Mount("/{shop}", routes=items)])
+    sub = FastAPI()
+    sub.add_api_route("/ask/{topic}", lambda topic: topic)
+    return Starlette(
+        routes=[
+            *items,
+            Mount("/nested", routes=[nested]),
+            Host("{name}.example.org", app=Starlette(routes=[Mount("/api", routes=items)])),
+            Mount("/sub/{version}", app=sub),
+            Mount("/files", app=PlainTextResponse("file")),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "name"),
+    [
+        ("/items/7", "x", "GET /items/{item}"),
+        ("/exact/07/1.50", "x", "GET /exact/{number:int}/{share:float}"),
+        ("/nested/eu/one/items/7", "x", "GET /nested/{region}/{shop}/items/{item}"),
+        ("/nested/eu/eu/items/eu", "x", "GET /nested/{region}/{shop}/items/{item}"),
+        ("/api/items/7", "a.example.org", "GET /api/items/{item}"),
+        ("/sub/v1/ask/rain", "x", "GET /sub/{version}/ask/{topic}"),
+        ("/files/any/where.txt", "x", "GET /files"),
+        ("/nowhere/at/all", "x", "GET"),
+    ],
+)
+def test_starlettes_mounts_hosts_and_sub_applications(captured, path, host, name):
+    with serving_asgi(tracekit.ASGIMiddleware(starlette())) as port:
+        assert name_of(captured, port, path, Host=host) == name
+
+
+def test_fastapis_sub_applications_and_routers(captured):
+    router = APIRouter(prefix="/v2")
+    router.add_api_route("/items/{item}", lambda item: item)
+    main, sub = FastAPI(), FastAPI()
+    sub.include_router(router, prefix="/api")
+    main.mount("/sub/{version}", sub)
+
+    with serving_asgi(tracekit.ASGIMiddleware(main)) as port:
+        found = name_of(captured, port, "/sub/v1/api/v2/items/9")
+        assert found == "GET /sub/{version}/api/v2/items/{item}"
+        assert name_of(captured, port, "/sub/v1/nowhere/else") == "GET /sub/{version}"
+
+
+@pytest.mark.parametrize(
+    ("scope", "route"),
+    [
+        ({"path": "/a/b", "path_params": {"x": "b"}}, "/a/{x}"),
+        ({"path": "/a/b", "url_route": {"kwargs": {"x": "b"}}}, "/a/{x}"),
+        ({"path": "/files/a/b/c", "path_params": {"rest": "a/b/c"}}, "/files/{rest}"),
+        ({"path": "/up/a/b", "root_path": "/up", "path_params": {"x": "b"}}, "/a/{x}"),
+        ({"path": "/007/1.50", "path_params": {"n": 7, "f": 1.5}}, "/{n}/{f}"),
+        (
+            {"path": f"/{UUID(int=9)}".upper(), "path_params": {"id": UUID(int=9)}},
+            "/{id}",
+        ),
+        ({"path": "/same/same", "path_params": {"a": "same", "b": "same"}}, "/{a}/{b}"),
+        ({"path": "/a/b", "path_params": {"x": "elsewhere"}}, None),
+        ({"path": "/a/b", "path_params": {}}, None),
+        ({"path": "/a/b"}, None),
+        ({"path": "/a/b", "path_params": 3}, None),
+    ],
+)
+def test_a_router_that_leaves_its_parameters_is_enough(scope, route):
+    assert asgi_route({"type": "http", **scope}) == route
+
+
+values = st.text(st.characters(exclude_characters="/{}", exclude_categories=["Cs"]), min_size=1)
+
+
+@given(st.lists(values, min_size=1, max_size=5))
+def test_no_value_of_a_parameter_is_left_in_the_route(found):
+    parameters = {f"p{number}": value for number, value in enumerate(found)}
+
+    route = asgi_route({"path": "/" + "/".join(found), "path_params": parameters})
+
+    assert route is not None
+    assert sorted(route.split("/")[1:]) == sorted(f"{{{name}}}" for name in parameters)
+
+
+def flask() -> Flask:
+    app = Flask(__name__)
+    blueprint = Blueprint("shop", __name__, url_prefix="/shop/<shop>")
+    blueprint.add_url_rule("/items/<int:item>", view_func=lambda shop, item: "ok")
+    app.register_blueprint(blueprint)
+    return app
+
+
+def test_flasks_route_has_what_a_dispatcher_has_cut_off(captured):
+    app = DispatcherMiddleware(flask(), {"/mounted/here": flask()})
+
+    with serving_wsgi(tracekit.WSGIMiddleware(app)) as port:
+        rule = "/shop/<shop>/items/<int:item>"
+        assert name_of(captured, port, "/mounted/here/shop/a/items/1") == f"GET /mounted/here{rule}"
+        assert name_of(captured, port, "/shop/a/items/1") == f"GET {rule}"
+        assert name_of(captured, port, "/mounted/here/nowhere") == "GET"
+
+
+def test_a_prefix_that_a_proxys_header_tells_is_no_part_of_the_route(captured):
+    app = ProxyFix(flask(), x_prefix=1)
+
+    with serving_wsgi(tracekit.WSGIMiddleware(app)) as port:
+        told = {"X_Forwarded_Prefix": "/any/thing"}
+        name = name_of(captured, port, "/shop/a/items/1", **told)
+
+    assert name == "GET /shop/<shop>/items/<int:item>"
+
+
+DJANGO = [
+    ("/", "GET /"),
+    ("/items/7/", "GET /items/<int:item>/"),
+    ("/years/2026/", "GET /years/(?P<year>[0-9]{4})/"),
+    ("/shop/a/b/", "GET /shop/<slug:shop>/<slug:name>/"),
+    ("/shop/a/old/12/", r"GET /shop/<slug:shop>/old/(?P<n>[0-9]+)/"),
+    ("/en-us/about/", "GET /en-us/about/"),
+    ("/nowhere/", "GET"),
+]
+
+
+@pytest.fixture(scope="module")
+def site() -> None:
+    settings.ROOT_URLCONF = __name__
+    django.setup()
+
+
+def test_djangos_route_over_wsgi(captured, site, routes_told):
+    with serving_wsgi(tracekit.WSGIMiddleware(get_wsgi_application())) as port:
+        for path_asked, name in DJANGO:
+            assert name_of(captured, port, path_asked) == name
+
+
+def test_djangos_route_over_asgi(captured, site, routes_told):
+    with serving_asgi(tracekit.ASGIMiddleware(get_asgi_application())) as port:
+        for path_asked, name in DJANGO:
+            assert name_of(captured, port, path_asked) == name
+
+
+def test_djangos_route_below_a_mount_has_the_mounts_prefix(captured, site, routes_told):
+    app = DispatcherMiddleware(flask(), {"/site": get_wsgi_application()})
+    with serving_wsgi(tracekit.WSGIMiddleware(app)) as port:
+        assert name_of(captured, port, "/site/items/7/") == "GET /site/items/<int:item>/"
+
+
+def test_django_is_as_it_was_after_the_hooks_are_taken_out(site):
+    from django.core.handlers.base import BaseHandler
+
+    before = BaseHandler.resolve_request
+    route_hooks().install()
+    assert BaseHandler.resolve_request is not before
+    route_hooks().uninstall()
+
+    assert BaseHandler.resolve_request is before
+
+
+def test_a_route_that_cannot_be_read_is_none():
+    class Strange:
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError(name)
+
+    for strange in itertools.chain([Strange(), 3], [{"route": Strange(), "path": "/"}]):
+        assert asgi_route(strange) is None  # type: ignore[arg-type]
+    assert wsgi_route({"werkzeug.request": Strange()}) is None

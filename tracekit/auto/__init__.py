@@ -1,0 +1,1 @@
+"""Tracing without a line of code: ``tracekit run -- COMMAND``."""

@@ -1,0 +1,44 @@
+"""The command of ``tracekit run``: its environment, and its start in the place of this process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+SITE = str(Path(__file__).parent / "site")
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+"""The exit codes that a shell has for it."""
+
+
+def environment(
+    environ: Mapping[str, str], *, service: str | None = None, label: str | None = None
+) -> dict[str, str]:
+    """Return *environ* with what makes each Python that is started with it trace itself."""
+    told = {"TRACEKIT_SERVICE": service, "TRACEKIT_LABEL": label}
+    path = environ.get("PYTHONPATH")
+    if path is None or SITE not in path.split(os.pathsep):
+        # The rest to the letter: an empty part of it means the current folder.
+        told["PYTHONPATH"] = SITE + os.pathsep + path if path else SITE
+    return {**environ, **{name: value for name, value in told.items() if value}}
+
+
+def execute(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Become *command*, with its signals, terminal and exit code; return only if that failed."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        if sys.platform == "win32":  # there `exec` leaves the terminal to both
+            return subprocess.call([*command], env=dict(environ))
+        os.execvpe(command[0], [*command], dict(environ))  # noqa: S606 - no shell is wanted
+    except FileNotFoundError:
+        return _failed(NOT_FOUND, f"no command {command[0]!r} was found in PATH or at that place")
+    except OSError as error:
+        return _failed(NOT_EXECUTABLE, f"{command[0]!r} cannot be run: {error.strerror}")
+
+
+def _failed(code: int, message: str) -> int:
+    print(f"tracekit: {message}", file=sys.stderr)
+    return code
