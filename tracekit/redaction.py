@@ -22,6 +22,6 @@ def redacted(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
         return attributes
     kept = {name: value for name, value in attributes.items() if name != _QUERY}
     for name in _URLS:
-        if kept.get(name) is not None:
-            kept[name] = _SECRETS.sub("", str(kept[name]))
+        if isinstance(kept.get(name), str):
+            kept[name] = _SECRETS.sub("", kept[name])
     return kept

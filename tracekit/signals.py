@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from types import BuiltinFunctionType
 from typing import Any, Protocol
 
 from tracekit import guard
@@ -71,7 +72,7 @@ class SignalHooks:
         """Save the spans, then let the signal do what it does by default."""
         try:
             again, self._is_ending = self._is_ending, True
-            if not again:  # whoever sends it twice is in a hurry
+            if not again and _are_threads_real():  # whoever sends it twice is in a hurry
                 _in_another_thread(self._savings)
             self._savings.sweep()
         except Exception as error:
@@ -86,6 +87,12 @@ class SignalHooks:
 
 def _known() -> list[int]:
     return [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+
+
+def _are_threads_real() -> bool:
+    # gevent and eventlet put greenlets in their place, which cannot take turns inside a handler:
+    # there all of it goes to the spool.
+    return isinstance(_thread.start_new_thread, BuiltinFunctionType)
 
 
 def _in_another_thread(savings: Savings) -> None:
