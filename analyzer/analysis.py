@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from analyzer import adoption, breakdown, conventions, skew, trace, twins
 from analyzer.call_facts import call_facts
-from analyzer.calls import calls_of
+from analyzer.calls import Call, calls_of
 from analyzer.critical_path import Overflow, PathSection, awaited, critical_path
 from analyzer.edges import edges
 from analyzer.errors import BadInput
 from analyzer.findings import History, Request, findings
 from analyzer.milestones import milestones
 from analyzer.phases import Interval
-from analyzer.report import AFTER_RESPONSE, OffPath, Report, Root, Section
+from analyzer.report import AFTER_RESPONSE, Finding, OffPath, Report, Root, Section
 from analyzer.service_facts import ended, is_background, queued_ns, service_facts
 from analyzer.span import Kind, Span
 from analyzer.timeline import timeline
@@ -43,40 +43,50 @@ def analyze(
     tolerance = _tolerance(spans)
     path = critical_path(tree.root, overflow, tolerance)
     calls = calls_of(tree)
-    waited = {node: awaited(node, overflow, tolerance) for node in tree.nodes}
-    stages = breakdown.breakdown(path, calls, waited)
     request = Request(
         tree.root, tuple(calls.values()), _own_sections(path), history, overflow, tolerance,
         servers=[node for node in tree.nodes if node.span.kind is Kind.SERVER],
     )  # fmt: skip
+    waited = {node: awaited(node, overflow, tolerance) for node in tree.nodes}
+    return _report(tree, path, calls, waited, findings(request))
+
+
+def _report(
+    tree: Tree,
+    path: Sequence[PathSection],
+    calls: Mapping[Node, Call],
+    waited: Mapping[Node, bool],
+    found: tuple[tuple[Finding, ...], int],
+) -> Report:
+    """Return what the rules say of *tree*, each in the form that the reader gets."""
+    first, start = tree.first, tree.root.start
     touched = {section.node for section in path}
-    off_path = _off_path(tree, waited)
-    worth, hidden_findings = findings(request)
+    stages = breakdown.breakdown(path, calls, waited)
     return Report(
         request_id=_request_id(tree),
-        trace_id=tree.first.span.trace_id,
-        root=Root(tree.first.span.service, conventions.display_name(tree.first.span)),
-        start_unix_ns=tree.root.start,
+        trace_id=first.span.trace_id,
+        root=Root(first.span.service, conventions.display_name(first.span)),
+        start_unix_ns=start,
         total_ns=tree.root.duration,
         complete=tree.complete,
-        status=conventions.status_code(tree.first.span),
+        status=conventions.status_code(first.span),
         services=_services(tree),
-        milestones=milestones(tree.nodes, tree.root.start),
+        milestones=milestones(tree.nodes, start),
         stages=stages,
         edges=edges(calls.values()),
-        critical_path=tuple(_section(section, tree.root.start) for section in path),
-        spans_off_path=tuple(_off(node, reason, tree) for node, reason in off_path.items()),
+        critical_path=tuple(_section(section, start) for section in path),
+        spans_off_path=tuple(_off_path(tree, waited)),
         connection_overhead_ns=sum(s.ns for s in stages if s.kind in breakdown.OVERHEAD),
-        findings=worth,
+        findings=found[0],
         warnings=(*tree.warnings, *_dropped(tree)),
         timeline=timeline(tree, calls, touched, waited),
-        hidden_findings=hidden_findings,
-        calls=call_facts(calls.values(), tree.root.start, touched),
+        hidden_findings=found[1],
+        calls=call_facts(calls.values(), start, touched),
         rooted=tree.rooted,
-        route_known=tree.rooted or tree.first.span.kind is Kind.SERVER,
+        route_known=tree.rooted or first.span.kind is Kind.SERVER,
         service_facts=service_facts(tree, touched),
-        ended=ended(tree.first),
-        queued_before_ns=queued_ns(tree.first) if tree.first.parent in (None, tree.root) else 0,
+        ended=ended(first),
+        queued_before_ns=queued_ns(first) if first.parent in (None, tree.root) else 0,
     )
 
 
@@ -104,27 +114,23 @@ def _own_sections(path: Iterable[PathSection]) -> dict[Node, list[Interval]]:
     return sections
 
 
-def _off_path(tree: Tree, waited: dict[Node, bool]) -> dict[Node, str]:
-    """Return the spans that nobody waited for, in order of time, and why; not those below them."""
+def _off_path(tree: Tree, waited: Mapping[Node, bool]) -> Iterator[OffPath]:
+    """Yield the spans that nobody waited for, in order of time, and why; not those below them."""
     reasons = {node: _unlinked(node, tree) for node in tree.orphans}
     for node in tree.nodes:
         if is_background(node):
             reasons[node] = AFTER_RESPONSE
         elif not waited[node] and node.parent is not None:
             reasons[node] = _NOT_AWAITED.format(duration(node.end - node.parent.end))
-    return dict(sorted(reasons.items(), key=lambda item: item[0].start))
+    for node, reason in sorted(reasons.items(), key=lambda item: item[0].start):
+        span, start = node.span, node.start - tree.root.start
+        yield OffPath(span.span_id, span.service, span.name, start, node.duration, reason)
 
 
 def _unlinked(orphan: Node, tree: Tree) -> str:
     if orphan not in tree.cut:
         return _ORPHAN
     return _OWN_PARENT if orphan.span.parent_id == orphan.span.span_id else _CUT
-
-
-def _off(node: Node, reason: str, tree: Tree) -> OffPath:
-    span = node.span
-    start = node.start - tree.root.start
-    return OffPath(span.span_id, span.service, span.name, start, node.duration, reason)
 
 
 def _section(section: PathSection, start: int) -> Section:

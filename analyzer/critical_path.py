@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from analyzer.conventions import answered
-from analyzer.span import Kind
+from analyzer.process import process_of
+from analyzer.span import Kind, Span
 from analyzer.trace import Node
 
 Overflow = Literal["async", "truncate"]
 """What a child that outlives its parent means: not awaited, or cut at the parent's end (R4)."""
+_RETURN_NS = 5_000_000
+"""How long after the last byte an application may take to return: 5 ms."""
 
 
 class PathSection(NamedTuple):
@@ -91,12 +94,12 @@ def awaited(child: Node, overflow: Overflow, tolerance: int = 0) -> bool:
     A server whose client got the answer was waited for, even if its span closes later: the last
     byte reaches the client before the server's own bookkeeping (or background work) ends. So was a
     server span inside another of the same service: two instrumentations saw one request, and the
-    outer one ends at the last byte.
+    outer one ends at the last byte. So was a span around the application that ends just after it.
     """
     parent = child.parent
     if parent is None or overflow == "truncate" or child.own_end <= parent.end + tolerance:
         return True
-    return (is_hop(child) and answered(parent.span)) or is_twin(child)
+    return (is_hop(child) and answered(parent.span)) or is_twin(child) or _returns_late(child)
 
 
 def is_twin(child: Node) -> bool:
@@ -107,6 +110,24 @@ def is_twin(child: Node) -> bool:
         and parent.span.kind is child.span.kind is Kind.SERVER
         and parent.span.service == child.span.service
     )
+
+
+def _returns_late(child: Node) -> bool:
+    """Return whether *child* is work within its server span that ends soon after it.
+
+    A server span ends at the last byte, and what encloses the application when that returns.
+    """
+    parent = child.parent
+    if parent is None or parent.span.kind is not Kind.SERVER:
+        return False
+    late = child.own_end - parent.end
+    is_soon = late <= _RETURN_NS and 2 * late <= child.own_end - child.start
+    return is_soon and _is_local(child.span, parent.span)
+
+
+def _is_local(child: Span, parent: Span) -> bool:
+    is_own = child.kind is Kind.INTERNAL and child.service == parent.service
+    return is_own and process_of(child) == process_of(parent)
 
 
 def is_hop(child: Node) -> bool:

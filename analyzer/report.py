@@ -121,7 +121,8 @@ class Finding:
 
     *evidence* is sentences with numbers from this data; *where* is ``file:line in function()`` or
     None; *fix* is lines of words and code; *saving_ns* is what a re-simulation (R7) predicts. A
-    *fatal* one cost the request itself: it failed, and *cost_ns* is all of it.
+    *fatal* one cost the request itself: it failed, and *cost_ns* is all of it. With *at_most*
+    *cost_ns* is a bound: nobody measured how much of it the request waited for.
     """
 
     rule: str
@@ -133,6 +134,7 @@ class Finding:
     fix: tuple[str, ...]
     saving_ns: int | None = None
     fatal: bool = False
+    at_most: bool = False
 
 
 @dataclass(frozen=True)

@@ -54,10 +54,11 @@ class WebSocketFacts:
 class ServiceFacts:
     """One request as one service served it.
 
-    *queued_ns* went by before *start_ns*; *queue_source* says who measured it. *background_ns* went
-    by after the end, on work that nobody waited for. Of *response_body*, *headers_ns* is the first
-    byte, and *held_ns* the time that the server held the application because the client read
-    slowly. *loop_lag_ns* is how long its event loop ran late, *gc_ns* how long its process
+    *queued_ns* went by before *start_ns*; *queue_source* says who measured it, and
+    *unbelieved_queue_ns* what it said if that cannot be. *background_ns* is how long its process
+    worked on after the end, while nobody waited. Of *response_body*, *headers_ns* is the first
+    byte, and *held_ns* the time that the server held the application until it took what was
+    sent. *loop_lag_ns* is how long its event loop ran late, *gc_ns* how long its process
     collected garbage.
     """
 
@@ -72,6 +73,7 @@ class ServiceFacts:
     ended: Outcome | None = None
     queued_ns: int | None = None
     queue_source: str | None = None
+    unbelieved_queue_ns: int | None = None
     request_body: RequestBodyFacts | None = None
     response_body: BodyFacts | None = None
     background_ns: int | None = None

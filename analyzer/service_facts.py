@@ -12,7 +12,8 @@ from analyzer import conventions
 from analyzer.body_facts import error_of, passed, stalls_in
 from analyzer.call_facts import passing
 from analyzer.facts import BodyFacts
-from analyzer.phases import array, nanoseconds
+from analyzer.phases import Interval, array, nanoseconds, union
+from analyzer.process import process_of
 from analyzer.service import (
     Outcome,
     PeerFacts,
@@ -20,7 +21,7 @@ from analyzer.service import (
     ServiceFacts,
     WebSocketFacts,
 )
-from analyzer.span import Kind
+from analyzer.span import Kind, Span
 from analyzer.trace import Node, Tree
 from tracekit import attributes as a
 
@@ -30,8 +31,12 @@ _ENDED: dict[str, Outcome] = {
     "cancelled": "cancelled",
     "error": "error",
 }
-_KERNEL = "tcp_info"
-_BY_LOOP_LAG = "loop_lag"
+BY_PROXY = "x-request-start"
+"""The source of a queue that two clocks tell."""
+_BELIEVED_NS = 60_000_000_000
+"""No proxy lets a request wait longer: its clock is wrong."""
+_CLEAN_CLOSES = (1000, 1001, 1005)
+"""A websocket's close that somebody said goodbye with (RFC 6455, 7.4.1)."""
 _ALL_GAPS = 4097
 """Chunks of which every gap is remembered; beyond, the percentiles are those of a sample."""
 
@@ -52,13 +57,28 @@ def is_service(node: Node, tree: Tree) -> bool:
 
 
 def ended(node: Node) -> Outcome | None:
-    """Return how *node*'s request ended, where its middleware says so."""
-    return _ENDED.get(conventions.text(node.span.attributes, a.ENDED) or "")
+    """Return how *node*'s request ended, where its middleware says so.
+
+    Who closes a websocket has not left it.
+    """
+    how = _ENDED.get(conventions.text(node.span.attributes, a.ENDED) or "")
+    is_closed = is_websocket(node) and _number(node, a.WEBSOCKET_CLOSE) in _CLEAN_CLOSES
+    return "complete" if is_closed and how == "client left" else how
+
+
+def is_websocket(node: Node) -> bool:
+    """Return whether *node* counted a websocket's messages."""
+    return _websocket(node) is not None
 
 
 def queued_ns(node: Node) -> int:
-    """Return how long a request waited before *node* took it up; 0 where nothing says so."""
-    return max(0, _number(node, a.QUEUE) or 0)
+    """Return how long a request waited before *node* took it up; 0 where nothing sane says so."""
+    told = max(0, _number(node, a.QUEUE) or 0)
+    return 0 if _told_by_proxy(node) and told > _BELIEVED_NS else told
+
+
+def _told_by_proxy(node: Node) -> bool:
+    return conventions.text(node.span.attributes, a.QUEUE_SOURCE) == BY_PROXY
 
 
 def background(node: Node) -> tuple[Node, ...]:
@@ -73,8 +93,13 @@ def is_background(node: Node) -> bool:
         return True
     if parent is None or parent.span.kind is not Kind.SERVER:
         return False
-    is_own = node.span.service == parent.span.service
-    return is_own and node.start >= parent.end and node.end > parent.end
+    return _is_same_process(parent.span, node.span) and parent.end <= node.start < node.end
+
+
+def _is_same_process(one: Span, other: Span) -> bool:
+    process = process_of(one)
+    is_named = process.name is not None and process == process_of(other)
+    return is_named and one.service == other.service
 
 
 def _facts(node: Node, start: int, on_path: bool) -> ServiceFacts:
@@ -93,9 +118,10 @@ def _facts(node: Node, start: int, on_path: bool) -> ServiceFacts:
         ended=ended(node),
         queued_ns=queued_ns(node) or None,
         queue_source=conventions.text(span.attributes, a.QUEUE_SOURCE),
+        unbelieved_queue_ns=None if queued_ns(node) else _number(node, a.QUEUE),
         request_body=_request_body(node),
         response_body=body,
-        background_ns=max(late.end for late in after) - node.end if after else None,
+        background_ns=_covered(after) if after else None,
         background_error=next((error for late in after if (error := error_of(late.span))), None),
         loop_lag_ns=_number(node, a.LOOP_LAG),
         largest_lag_ns=_number(node, a.LOOP_LAG_LARGEST),
@@ -103,8 +129,12 @@ def _facts(node: Node, start: int, on_path: bool) -> ServiceFacts:
         peer=_peer(node),
         websocket=_websocket(node),
         derived=_derived(node, body),
-        inferred=_inferred(node),
+        inferred=frozenset({"peer.state", "peer.use"}),
     )
+
+
+def _covered(nodes: Iterable[Node]) -> int:
+    return sum(end - start for start, end in union(Interval(one.start, one.end) for one in nodes))
 
 
 def _number(node: Node, name: str) -> int | None:
@@ -160,20 +190,10 @@ def _websocket(node: Node) -> WebSocketFacts | None:
 
 def _derived(node: Node, body: BodyFacts | None) -> frozenset[str]:
     found = set()
-    source = conventions.text(node.span.attributes, a.QUEUE_SOURCE)
-    if queued_ns(node) and source not in (
-        _KERNEL,
-        _BY_LOOP_LAG,
-    ):  # a proxy's clock is not the service's
-        found.add("queued_ns")
+    if _told_by_proxy(node):  # its clock is not the service's
+        found |= {"queued_ns", "unbelieved_queue_ns"}
     if node.shift:
         found.add("start_ns")
     if body is not None and (body.chunks or 0) > _ALL_GAPS:
         found |= {"response_body.gap_p50_ns", "response_body.gap_p95_ns"}
     return frozenset(found)
-
-
-def _inferred(node: Node) -> frozenset[str]:
-    peer = {"peer.state", "peer.use"}
-    by_lag = conventions.text(node.span.attributes, a.QUEUE_SOURCE) == _BY_LOOP_LAG
-    return frozenset(peer | {"queued_ns"} if by_lag else peer)

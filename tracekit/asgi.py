@@ -19,7 +19,7 @@ from tracekit.attributes import Values
 from tracekit.propagation import Headers, wanted_headers
 from tracekit.route import asgi_route
 from tracekit.scope import leave
-from tracekit.server import SEEN, Exchange, captured
+from tracekit.server import SEEN, Exchange, captured, is_served
 from tracekit.serving import Serving, Trust, serving
 
 _FLUSH_SECONDS = 1.5
@@ -88,6 +88,7 @@ class ASGIMiddleware:
         finally:
             leave(token)
             _finish(exchange, scope, conversation, failure)
+            failure = None  # its traceback holds this frame: a cycle
 
 
 def _conversation(
@@ -124,11 +125,10 @@ def _finish(
 def _arrive(scope: Scope, receive: Receive, serving: Serving) -> Exchange | None:
     """Return the exchange of *scope*, its span open; None to stay out of the way."""
     try:
-        if SEEN in scope:
+        if SEEN in scope and is_served(scope, serving):
             return None
-        scope[SEEN] = True
         headers = _read(scope["headers"], serving)
-        exchange = Exchange(scope.get("method", "GET"), headers, serving, scope)
+        exchange = scope[SEEN] = Exchange(scope.get("method", "GET"), headers, serving, scope)
         described = _describe(scope)
         if serving.request_headers:
             described.update(captured(serving.request_headers, headers, names.request_header))

@@ -21,7 +21,16 @@ class HttpRequest:
     The span ends after the response's last byte has been handed to the server.
     """
 
-    __slots__ = ("_exchange", "_has_trailers", "_left", "_receive", "_scope", "_send", "_serving")
+    __slots__ = (
+        "_exchange",
+        "_has_trailers",
+        "_left",
+        "_missing",
+        "_receive",
+        "_scope",
+        "_send",
+        "_serving",
+    )
 
     def __init__(
         self, exchange: Exchange, scope: Scope, serving: Serving, receive: Receive, send: Send
@@ -33,6 +42,11 @@ class HttpRequest:
         self._send = send
         self._has_trailers = False
         self._left = False
+        self._missing: int | None = None
+        """Bytes that the body still lacks, where its length is known: at 0 the response is whole.
+
+        From then on the client and the server may close, whatever the application still sends.
+        """
 
     async def receive(self) -> Message:
         """Return the server's next message."""
@@ -46,7 +60,7 @@ class HttpRequest:
         is_start = message["type"] == "http.response.start"
         if is_start:
             message = self._head(message)
-        elif not message.get("more_body", False):
+        else:
             self._look()
         given = clock.now()
         try:
@@ -71,7 +85,7 @@ class HttpRequest:
             if not self._exchange.is_open:
                 return
             if message["type"] == "http.disconnect":
-                self._left = True
+                self._left = self._left or self._missing != 0
                 return
             exchange = self._exchange
             if exchange.received is None:
@@ -87,7 +101,8 @@ class HttpRequest:
             kind = message["type"]
             if kind in _BODIES:
                 self._count(message, given)
-                is_last = not message.get("more_body", False) and not self._has_trailers
+                is_whole = self._missing == 0 and self._exchange.sent.count > 0
+                is_last = is_whole or not (message.get("more_body", False) or self._has_trailers)
             else:
                 is_last = kind == "http.response.trailers" and not message.get("more_trailers")
             if is_last:
@@ -98,12 +113,16 @@ class HttpRequest:
     def _count(self, message: Message, given: int) -> None:
         exchange = self._exchange
         if message["type"] != "http.response.body":
-            exchange.sent.is_unseen = True
+            exchange.sent.is_unseen, self._missing = True, None
         elif exchange.has_body and (size := len(message.get("body") or b"")):
             exchange.sent.add(size, given, clock.now())
+            if self._missing is not None:
+                self._missing = max(0, self._missing - size)
 
     def _look(self) -> None:
-        """See whether the client has left: before the last byte, which closes the stream too."""
+        """See whether the client has left, unless all was sent: that closes the stream too."""
+        if self._missing == 0:
+            return
         # uvicorn and Hypercorn drop what is sent to one, without a word: their flags tell.
         try:
             owner = getattr(self._send, "__self__", None)
@@ -124,9 +143,10 @@ class HttpRequest:
 
     def _complete(self, message: Message) -> None:
         exchange, headers = self._exchange, message["headers"]
-        exchange.respond(message["status"])
+        exchange.respond_once(message["status"])
         exchange.route = asgi_route(self._scope, exchange.request.route)
         self._has_trailers = bool(message.get("trailers"))
+        self._missing = self._length(headers)
         if self._serving.response_headers:
             told = _by_name(headers)
             wanted = self._serving.response_headers
@@ -134,6 +154,16 @@ class HttpRequest:
         present = [name.lower().decode("latin-1") for name, _ in headers]
         for name, value in exchange.headers(present):
             headers.append((name.lower().encode("ascii"), value.encode("latin-1")))
+
+    def _length(self, headers: list[Any]) -> int | None:
+        if self._has_trailers:
+            return None
+        if not self._exchange.has_body:
+            return 0
+        for name, value in headers:
+            if name.lower() == b"content-length":
+                return int(value) if value.isdigit() else None
+        return None
 
 
 def _by_name(pairs: Any) -> dict[str, list[str]]:

@@ -14,8 +14,8 @@ _CONNECTED = 200
 """The same over HTTP/2 and 3: RFC 8441, 5."""
 _REFUSED = 403
 """What a server answers when the application closes instead of accepting (ASGI specification)."""
-_CUT = (1001, 1005, 1006)
-"""The other side went away, or said nothing: RFC 6455, 7.4.1."""
+_UNCLOSED = 1006
+"""The connection ended without a close: RFC 6455, 7.4.1."""
 
 
 class WebSocketConnection:
@@ -106,7 +106,7 @@ class WebSocketConnection:
     def _close(self, code: int) -> None:
         self._exchange.late.setdefault(names.WEBSOCKET_CLOSE, code)
         if not self._closed:
-            self._left = code in _CUT
+            self._left = code == _UNCLOSED
         self._closed = True
 
     def _head(self, message: Message) -> Message:
@@ -130,4 +130,9 @@ def _accepted(scope: Scope) -> int:
 def _count(counts: list[int], message: Message) -> None:
     counts[0] += 1
     data = message.get("bytes")
-    counts[1] += len(data if data is not None else (message.get("text") or "").encode())
+    counts[1] += _bytes_of(message.get("text") or "") if data is None else len(data)
+
+
+def _bytes_of(text: str) -> int:
+    # Messages may be long: a copy is made only of those whose characters may take several bytes.
+    return len(text) if text.isascii() else len(text.encode())

@@ -9,6 +9,7 @@ from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from tracekit.errors import ConfigurationError
+from tracekit.redaction import shown_url
 
 _TRACES_PATH = "/v1/traces"
 # RFC 9110, 5.1 and 5.5: a token, and a value without control characters.
@@ -40,8 +41,8 @@ def url(argument: str | None, read: Read) -> tuple[str | None, dict[str, str]]:
     parts = _url(named, base)
     if parts.query:
         raise ConfigurationError(
-            f"{named} is a base URL, and has a query after {_shown(base.partition('?')[0])}: "
-            "leave it out, or give the whole URL in OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+            f"{named} is a base URL, and has a query: {shown_url(base)!r}",
+            "leave it out, or give the whole URL in OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
         )
     path = parts.path.rstrip("/")
     path = path if path.endswith(_TRACES_PATH) else path + _TRACES_PATH
@@ -57,8 +58,8 @@ def _url(name: str, value: str) -> SplitResult:
         usable = False
     if not usable or "#" in value or not _is_one_word(value):
         raise ConfigurationError(
-            f"{name} is {_shown(value)}: "
-            "give an http:// or https:// URL such as http://127.0.0.1:4318, without '#' or spaces"
+            f"{name} is {shown_url(str(value))!r}",
+            "give an http:// or https:// URL such as http://127.0.0.1:4318, without '#' or spaces",
         )
     return parts
 
@@ -66,12 +67,6 @@ def _url(name: str, value: str) -> SplitResult:
 def _is_one_word(value: str) -> bool:
     # urlsplit drops tabs and line ends silently; what is left of them would not be the URL given.
     return value.isprintable() and not any(map(str.isspace, value))
-
-
-def _shown(url: object) -> str:
-    """Return *url* as an error may show it: without credentials."""
-    _, credentials, rest = str(url).rpartition("@")
-    return repr(f"...@{rest}" if credentials else url)
 
 
 def _apart(parts: SplitResult) -> tuple[str, dict[str, str]]:
@@ -90,10 +85,10 @@ def headers(argument: Mapping[str, str] | None, read: Read) -> dict[str, str]:
     given = _listed(read) if argument is None else argument
     if not isinstance(given, Mapping):
         raise ConfigurationError(
-            f"headers must be a mapping of names to values, not {type(given).__name__}"
+            f"headers are a {type(given).__name__}", "give a mapping of names to values"
         )
-    for name, value in given.items():
-        _check_header(name, value)
+    for number, (name, value) in enumerate(given.items(), 1):
+        _check_header(number, name, value)
     return dict(given)
 
 
@@ -104,28 +99,30 @@ def joined(authorization: Mapping[str, str], given: Mapping[str, str]) -> dict[s
     return {**authorization, **given}
 
 
-def _check_header(name: object, value: object) -> None:
-    # The value may be a secret, so no message shows it.
+def _check_header(number: int, name: object, value: object) -> None:
+    # The value may be a secret, and so may be a name that is none: no message shows them.
     if not isinstance(name, str) or not _FIELD_NAME.fullmatch(name):
         raise ConfigurationError(
-            f"the header name {name!r} cannot be sent: use letters, digits and hyphens"
+            f"the name of header {number} cannot be sent", "use letters, digits and hyphens"
         )
     if not isinstance(value, str) or not _FIELD_VALUE.fullmatch(value):
         raise ConfigurationError(
-            f"the value of the header {name!r} cannot be sent: "
-            "give a string without line ends and other control characters, in Latin-1"
+            f"the value of the header {name!r} cannot be sent",
+            "give a string without line ends and other control characters, in Latin-1",
         )
 
 
 def _listed(read: Read) -> dict[str, str]:
-    text = read("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
+    own, common = "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"
+    text = read(own, common)
     listed = {}
-    for pair in filter(None, map(str.strip, (text or "").split(","))):
+    pairs = filter(None, map(str.strip, (text or "").split(",")))
+    for number, pair in enumerate(pairs, 1):
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
             raise ConfigurationError(
-                f"OTEL_EXPORTER_OTLP_HEADERS has {name.strip()!r} without a value: "
-                "write name=value pairs, separated by commas"
+                f"{own if read(own) else common} has no name=value at place {number}",
+                "write name=value pairs, separated by commas",
             )
         listed[name.strip()] = unquote(value.strip())
     return listed

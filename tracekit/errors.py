@@ -16,4 +16,16 @@ class TracekitError(Exception):
 
 
 class ConfigurationError(TracekitError):
-    """A setting that cannot work; raised by ``init`` with words that say what to change."""
+    """A setting that cannot work; raised by ``init`` with words that say what to change.
+
+    No message shows what may be a secret.
+    """
+
+    def __init__(self, what: str, mend: str = "") -> None:
+        """Say *what* is wrong, and what to do about it where that is a thing of its own."""
+        super().__init__(what, mend)
+        self.what = what
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.mend}" if self.mend else self.what

@@ -16,7 +16,15 @@ def fault(where: str, error: BaseException) -> None:
     place (``"asgi.start"``) and is the kind: one warning per *where* on the logger ``tracekit``,
     however often it happens. Never raises.
     """
-    warn(where, f"{type(error).__name__}: {error}; tracekit goes on without")
+    warn(where, f"{type(error).__name__}: {said(error)}; tracekit goes on without")
+
+
+def said(error: BaseException) -> str:
+    """Return the message of *error*; the ``__str__`` of a host's one may fail. Never raises."""
+    try:
+        return str(error)
+    except Exception:
+        return "<exception str() failed>"
 
 
 def warn(where: str, message: str) -> None:

@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.trace import Link, Span, SpanContext, Status, StatusCode
 from opentelemetry.util.types import Attributes, AttributeValue
 
+from tracekit import guard
 from tracekit.attributes import Values
 
 _UNSET = Status(StatusCode.UNSET)
@@ -114,7 +115,7 @@ class LeanSpan(SdkSpan):
             self._later = values
 
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
-        if not all(key and type(value) in _PLAIN for key, value in attributes.items()):
+        if not all(_is_plain(key, value) for key, value in attributes.items()):
             attributes = dict(BoundedAttributes(attributes=attributes))
         if len(self._values) + len(attributes) > MOST_ATTRIBUTES:
             attributes = self._fitting(attributes)
@@ -161,8 +162,8 @@ class LeanSpan(SdkSpan):
         escaped: bool = False,
     ) -> None:
         told: dict[str, Any] = {
-            "exception.type": type(exception).__qualname__,
-            "exception.message": str(exception),
+            "exception.type": _full_name(type(exception)),
+            "exception.message": guard.said(exception),
             "exception.stacktrace": "".join(traceback.format_exception(exception)),
             "exception.escaped": str(escaped),
         }
@@ -177,25 +178,37 @@ class LeanSpan(SdkSpan):
             self._processor.on_end(self)
 
 
+def _is_plain(key: object, value: object) -> bool:
+    return type(key) is str and bool(key) and type(value) in _PLAIN
+
+
+def _full_name(kind: type) -> str:
+    module = kind.__module__
+    return kind.__qualname__ if module in (None, "builtins") else f"{module}.{kind.__qualname__}"
+
+
 def put(span: Span, values: Mapping[str, AttributeValue]) -> None:
     """Set clean *values* on *span*, whoever made it.
 
     The SDK's own spans would check every value and element, some 10 µs for a call's attributes:
-    they go straight into its mapping, unless a limit could touch them.
+    they go straight into its mapping, unless its limit of lengths could touch them. Those over its
+    limit of attributes are dropped: it would drop what is there already, and log each one.
     """
     if isinstance(span, LeanSpan):
         span.put(values)
         return
     held = getattr(span, "_attributes", None)
-    if not _IS_BOUNDED_KNOWN or type(held) is not BoundedAttributes or held.max_value_len:
+    if not _IS_BOUNDED_KNOWN or type(held) is not BoundedAttributes:
+        span.set_attributes(values)
+        return
+    if held.maxlen is not None and held.maxlen - len(held._dict) < len(values):
+        values = dict(islice(values.items(), max(0, held.maxlen - len(held._dict))))
+    if held.max_value_len is not None:
         span.set_attributes(values)
         return
     with held._lock:
         if not held._immutable:  # the span has not ended
-            # The SDK would drop what is there already, what was called first of all.
-            room = len(values) if held.maxlen is None else max(0, held.maxlen - len(held._dict))
-            fits = room >= len(values)
-            held._dict.update(values if fits else dict(islice(values.items(), room)))
+            held._dict.update(values)
 
 
 _IS_BOUNDED_KNOWN = all(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
@@ -44,6 +45,8 @@ class LeanTracer:
         self._tracer: Any = provider.get_tracer(name)
         own = getattr(self._tracer, "_instrumentation_scope", None)
         self._scope = own or InstrumentationScope(name)
+        limits = getattr(self._tracer, "_span_limits", None)
+        self._most: int | None = getattr(limits, "max_span_attributes", None)
         self._is_lean = isinstance(provider, SdkTracerProvider) and _is_known(self._tracer)
 
     def start_span(
@@ -59,6 +62,10 @@ class LeanTracer:
         *attributes* must be clean, and become the span's own: nobody else may write on them.
         """
         if not self._is_lean or not self._tracer._is_enabled():
+            if attributes and self._most is not None and len(attributes) > self._most:
+                # The SDK would drop the first ones too, but log each.
+                kept = islice(attributes.items(), len(attributes) - self._most, None)
+                attributes = dict(kept)
             span: Span = self._tracer.start_span(
                 name, context, kind, attributes, start_time=start_time
             )

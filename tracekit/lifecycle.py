@@ -8,10 +8,11 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from tracekit import guard, process_hooks, propagation
+from tracekit import leaving as leaving  # it counts forks from now on
 from tracekit.errors import ConfigurationError
 from tracekit.garbage import GarbageHooks
 from tracekit.settings import Settings, resolve
@@ -65,7 +66,8 @@ def init(
     OTLP/HTTP collector) spans go to the spool folder, where ``tracekit analyze`` finds them.
     *label* tells runs apart in ``tracekit compare``. ``clients=False`` leaves HTTP clients alone.
     ``sigterm=False`` leaves signals alone: a process that SIGTERM or SIGHUP ends, and that nobody
-    handles, else brings its spans to safety first, in 2 seconds at most.
+    handles, else brings its spans to safety first, in 2 seconds at most; called in a thread other
+    than the main one, it leaves signals alone too, for Python lets no other set a handler.
 
     Log records carry ``request_id``, ``trace_id`` and ``span_id``, unless *logs* is False. With
     *executors* threads and thread pools take the request along, which is else for ``wrap`` to do.
@@ -88,7 +90,8 @@ def init(
     )
     if _process.is_automatic and _process.settings != settings:
         shutdown()
-    _process.is_automatic = False
+    if _process.is_automatic:
+        _set_automatic(False)
     with _lock:
         if _process.settings == settings:
             return
@@ -108,9 +111,29 @@ def has_started() -> bool:
     return _process.has_started
 
 
+def is_settled() -> bool:
+    """Tell whether ``init`` has said how this process is traced, or that it is not."""
+    return _process.settings is not None
+
+
+def is_automatic() -> bool:
+    """Tell whether nobody has chosen the settings: the application's own ``init`` replaces them."""
+    return _process.is_automatic
+
+
 def give_way() -> None:
-    """Let the application's own ``init`` replace the settings of the one that has just been."""
-    _process.is_automatic = True
+    """Let the application's own ``init`` replace the settings of the one that has just been.
+
+    Until then log records say nothing of IDs that are not known: nobody has asked for any.
+    """
+    _set_automatic(True)
+
+
+def _set_automatic(automatic: bool) -> None:
+    from tracekit import log_hooks
+
+    _process.is_automatic = automatic
+    log_hooks.say_unknown(not automatic)
 
 
 def _start(settings: Settings) -> None:
@@ -123,6 +146,8 @@ def _start(settings: Settings) -> None:
         _process.has_started = True
         atexit.register(_exit)
         _install_hooks(settings, _process)
+    else:
+        process_hooks.install(settings, only=("logs",))  # for formats that name the IDs
     propagation.install()
     _process.settings = settings
     _process.pid = os.getpid()
@@ -138,8 +163,8 @@ def _check_spool(settings: Settings) -> None:
             pass
     except OSError as error:
         raise ConfigurationError(
-            f"the spool folder {settings.spool} cannot be written ({error.strerror}): set "
-            "TRACEKIT_HOME to a folder that can, or TRACEKIT_ENDPOINT to a collector's URL"
+            f"the spool folder {settings.spool} cannot be written ({error.strerror})",
+            "set TRACEKIT_HOME to a folder that can, or TRACEKIT_ENDPOINT to a collector's URL",
         ) from error
 
 
@@ -189,30 +214,42 @@ def shutdown(timeout: float = 5.0) -> bool:
     It returns in time whatever the collector does, and runs by itself when the interpreter exits.
     Never raises; without ``init`` it does nothing.
     """
+    return _shut_down(timeout)
+
+
+def _shut_down(timeout: float, *, keep: Collection[str] = ()) -> bool:
+    """Do what ``shutdown`` says, and leave the process hooks of *keep* in place."""
     try:
         with _lock:
             stopped = dataclasses.replace(_process)
             _process.settings = _process.provider = _process.worker = None
             _process.garbage = _process.signals = None
         if stopped.worker is None:
+            process_hooks.uninstall(keep)
             return True
         atexit.unregister(_exit)
-        return _stop(stopped, stopped.worker, timeout)
+        return _stop(stopped, stopped.worker, timeout, keep)
     except Exception as error:
         guard.fault("shutdown", error)
         return False
 
 
 def _exit() -> None:
-    shutdown(_EXIT_SECONDS)
+    worker = _process.worker
+    try:
+        _shut_down(_EXIT_SECONDS, keep=("logs",))  # the host may log until its very end
+    except BaseException:  # an interrupt: somebody is in a hurry
+        if worker is not None:
+            worker.sweep()
+        raise
 
 
-def _stop(stopped: _Process, worker: Worker, timeout: float) -> bool:
+def _stop(stopped: _Process, worker: Worker, timeout: float, keep: Collection[str]) -> bool:
     # The clients first: the calls that they still hold end now, and their spans are to be sent.
     if stopped.settings is not None and stopped.settings.clients:
         _uninstall_clients()
     done = worker.shutdown(timeout)
-    _uninstall_hooks(stopped)
+    _uninstall_hooks(stopped, keep)
     if stopped.provider is not None:
         from tracekit import provider
 
@@ -220,8 +257,8 @@ def _stop(stopped: _Process, worker: Worker, timeout: float) -> bool:
     return done
 
 
-def _uninstall_hooks(stopped: _Process) -> None:
-    process_hooks.uninstall()
+def _uninstall_hooks(stopped: _Process, keep: Collection[str]) -> None:
+    process_hooks.uninstall(keep)
     try:
         if stopped.signals is not None:
             stopped.signals.uninstall()

@@ -7,7 +7,15 @@ import logging
 from collections.abc import Callable
 
 from tracekit.clients.patching import Patches
-from tracekit.logs import stamp
+from tracekit.logs import UNKNOWN, stamp
+
+_unknown: list[str] = [UNKNOWN]
+"""What a record says of an ID outside of any request; empty for nothing at all."""
+
+
+def say_unknown(yes: bool) -> None:
+    """Have records say that an ID is not known, for formats that name it; or nothing of it."""
+    _unknown[:] = [UNKNOWN] if yes else []
 
 
 class LogHooks:
@@ -32,7 +40,7 @@ class LogHooks:
 def _stamping(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def handle(logger: logging.Logger, record: logging.LogRecord) -> None:
-        stamp(record)
+        stamp(record, _unknown[0] if _unknown else None)
         original(logger, record)
 
     return handle

@@ -53,10 +53,11 @@ def leave_on(error: BaseException, context: Context) -> None:
         setattr(error, _LEFT_ON_ERROR, found)
 
 
-def stamp(record: logging.LogRecord) -> None:
-    """Set the three IDs on *record*, except those that it has; "-" where there is none.
+def stamp(record: logging.LogRecord, unknown: str | None = UNKNOWN) -> None:
+    """Set the three IDs on *record*, except those that it has; *unknown* where there is none.
 
-    Outside of a request they are those of the exception that is being logged. Never raises.
+    Outside of a request they are those of the exception that is being logged. Without an *unknown*
+    a record is left without the ID. Never raises.
     """
     try:
         held = record.__dict__
@@ -64,7 +65,9 @@ def stamp(record: logging.LogRecord) -> None:
             return
         known = _known(record.exc_info)
         for name in (REQUEST_ID, TRACE_ID, SPAN_ID):
-            held.setdefault(name, known.get(name, UNKNOWN))
+            value = known.get(name, unknown)
+            if value is not None:
+                held.setdefault(name, value)
     except Exception as error:
         guard.fault("logs.stamp", error)
 

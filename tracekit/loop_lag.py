@@ -15,7 +15,10 @@ from tracekit.attributes import Values
 
 _BEAT = 0.01
 """Seconds from one beat to the next: a lag that is shorter may fall between two."""
-_BEAT_NS = 10_000_000
+_SLOW_BEAT = 0.1
+"""The same while nobody has entered for `_LIVELY`: a socket that is only kept open wakes no one."""
+_LIVELY = 2_000_000_000
+"""Nanoseconds."""
 _LEAST = 5_000_000
 """Nanoseconds: a beat that is less late says nothing of the loop, but of the machine's timers."""
 _MOST = 256
@@ -32,17 +35,33 @@ class Lag(NamedTuple):
 class Watch:
     """The lags of one loop, counted by a beat that goes on while anybody wants to know.
 
+    The beat is slow once all who want to know came long ago: of a block, what comes before the
+    next beat is due is then missed, up to 0.1 s, where it is up to 0.01 s otherwise.
+
     Everything but ``leave`` and ``forget`` runs in the loop's own thread.
     """
 
-    __slots__ = ("_beating", "_due", "_largest", "_numbers", "_wanted", "loop", "number", "total")
+    __slots__ = (
+        "_beating",
+        "_due",
+        "_entered",
+        "_is_slow",
+        "_largest",
+        "_numbers",
+        "_timer",
+        "_wanted",
+        "loop",
+        "number",
+        "total",
+    )
 
     def __init__(self, loop: Any) -> None:
         self.loop = loop
         self.total = self.number = 0
         self._wanted: set[int] = set()
-        self._beating = False
-        self._due = 0
+        self._beating = self._is_slow = False
+        self._due = self._entered = 0
+        self._timer: Any = None
         # The lags that no later one exceeds, with their numbers: the first one from a number on
         # is the largest since, and many small ones take no room.
         self._numbers: list[int] = []
@@ -50,13 +69,16 @@ class Watch:
 
     def enter(self) -> Watched:
         """Begin to count for somebody."""
-        now = perf_counter_ns()
+        now = self._entered = perf_counter_ns()
         if not self._beating:
             self._beating = True
-            self._due = now + _BEAT_NS
-            self.loop.call_later(_BEAT, self._beat)
-        elif now - self._due >= _LEAST:
-            self._note(now)
+            self._expect(now, _BEAT)
+        else:
+            if now - self._due >= _LEAST:
+                self._note(now)
+            if self._is_slow:
+                self._timer.cancel()
+                self._expect(now, _BEAT)
         watched = Watched(self)
         self._wanted.add(id(watched))
         return watched
@@ -85,13 +107,18 @@ class Watch:
                 self._note(now)
             self._beating = bool(self._wanted)
             if self._beating:
-                self._due = now + _BEAT_NS
-                self.loop.call_later(_BEAT, self._beat)
+                self._expect(now, _SLOW_BEAT if now - self._entered > _LIVELY else _BEAT)
             else:
-                self._numbers, self._largest = [], []
+                self._timer, self._numbers, self._largest = None, [], []
         except Exception as error:
             self._beating = False
             guard.fault("loop_lag.beat", error)
+
+    def _expect(self, now: int, seconds: float) -> None:
+        """Let the next beat be due in so many *seconds*."""
+        self._is_slow = seconds > _BEAT
+        self._due = now + int(seconds * 1e9)
+        self._timer = self.loop.call_later(seconds, self._beat)
 
     def _note(self, now: int) -> None:
         """Count the lag that is over now. What comes until the beat is another one."""

@@ -27,17 +27,10 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from tracekit import guard, lifecycle, otlp, resource
 from tracekit.auto import bootstrap
+from tracekit.doubles import DOUBLES
 from tracekit.exporters import make_exporter
 from tracekit.frameworks import cover_hooks
 from tracekit.settings import resolve
-
-DOUBLES = frozenset(
-    (
-        *("aiohttp-client", "asgi", "boto", "botocore", "boto3", "django", "fastapi", "flask"),
-        *("httpx", "requests", "starlette", "urllib", "urllib3", "wsgi"),
-    )
-)
-"""OpenTelemetry's instrumentations, by entry point, of what tracekit traces itself."""
 
 
 class TracekitDistro(BaseDistro):  # type: ignore[misc]  # the package has no types

@@ -131,6 +131,8 @@ def _attributes(attributes: Mapping[str, Any]) -> str:
 
 def _pair(key: str, item: Any) -> str:
     kind = type(item)
+    if type(key) is not str:  # a host's mistake must not cost its span
+        key = str(key)
     # What nearly all values are, without the calls that tell the others apart.
     if kind is str:
         return f"{_key(key, 'stringValue')}{string(item)}}}}}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Collection
 from typing import Any
 
 from tracekit import guard
@@ -18,9 +19,11 @@ _HOOKS = (
 _installed: dict[str, Any] = {}
 
 
-def install(settings: Settings) -> None:
-    """Put in place what *settings* ask for and is not there yet. Never raises."""
+def install(settings: Settings, *, only: Collection[str] | None = None) -> None:
+    """Put in place what *settings* ask for and is not there yet, or *only* some. Never raises."""
     for name, module, kind in _HOOKS:
+        if only is not None and name not in only:
+            continue
         if getattr(settings, name, True) and name not in _installed:
             try:
                 hooks = getattr(importlib.import_module(module), kind)()
@@ -30,11 +33,10 @@ def install(settings: Settings) -> None:
                 guard.fault(f"{name}.install", error)
 
 
-def uninstall() -> None:
-    """Put every original back. Never raises."""
-    while _installed:
-        name, hooks = _installed.popitem()
+def uninstall(keep: Collection[str] = ()) -> None:
+    """Put every original back, but for those of *keep*. Never raises."""
+    for name in [name for name in reversed(_installed) if name not in keep]:
         try:
-            hooks.uninstall()
+            _installed.pop(name).uninstall()
         except Exception as error:
             guard.fault(f"{name}.uninstall", error)

@@ -35,6 +35,10 @@ Headers = dict[str, list[str]]
 """Lower-case names, each with all its values in order."""
 
 _FIELD = HEADER.lower()
+_TOO_FAR_INSIDE = (
+    "a server span outside of the middleware continues the trace of a caller that is not trusted: "
+    "put the middleware around the whole application"
+)
 
 
 class _HeadersGetter(Getter[Headers]):
@@ -144,16 +148,21 @@ def remote_context(headers: Headers) -> Context:
         return Context()
 
 
-def arriving_context(headers: Headers) -> Context:
+def arriving_context(headers: Headers, is_trusted: bool = True) -> Context:
     """Return the context in which the request that came with *headers* is to be served.
 
     It is the remote one, unless an instrumentation outside of ours has already opened a server span
     for this very request: then its context goes on. A span that the server's loop leaked from an
-    earlier request has ended, or has another parent. Never raises.
+    earlier request has ended, or has another parent. Of a caller that is not trusted, whose baggage
+    that instrumentation has read, only the span goes on. Never raises.
     """
     remote = remote_context(headers)
     outer = get_current_span()
-    return get_current() if outer.is_recording() and _serves(outer, remote) else remote
+    if not outer.is_recording() or not _serves(outer, remote):
+        if not is_trusted and _trusts_callers(outer):
+            guard.warn("asgi.trust_incoming", _TOO_FAR_INSIDE)
+        return remote
+    return get_current() if is_trusted else set_span_in_context(outer, remote)
 
 
 def _serves(outer: Span, remote: Context) -> bool:
@@ -162,6 +171,13 @@ def _serves(outer: Span, remote: Context) -> bool:
     if getattr(outer, "kind", None) is not SpanKind.SERVER or (request and request.root is outer):
         return False
     return _ids(getattr(outer, "parent", None)) == _ids(get_current_span(remote).get_span_context())
+
+
+def _trusts_callers(outer: Span) -> bool:
+    """Tell whether *outer* is a server span that has continued its caller's trace."""
+    parent = getattr(outer, "parent", None)
+    is_server = outer.is_recording() and getattr(outer, "kind", None) is SpanKind.SERVER
+    return is_server and parent is not None and parent.is_remote
 
 
 def _ids(parent: SpanContext | None) -> tuple[int, int] | None:

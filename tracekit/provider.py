@@ -72,8 +72,8 @@ def _existing() -> TracerProvider | None:
     if isinstance(provider, trace.ProxyTracerProvider):
         return None
     raise ConfigurationError(
-        f"the global TracerProvider, a {type(provider).__name__}, takes no span processors: "
-        "set one of opentelemetry-sdk, or call tracekit.init() before anything sets one"
+        f"the global TracerProvider, a {type(provider).__name__}, takes no span processors",
+        "set one of opentelemetry-sdk, or call tracekit.init() before anything sets one",
     )
 
 

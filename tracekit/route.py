@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from tracekit import guard
+from tracekit import guard, mounts
 
 _CONVERTED = ("int", "float", "UUID")
 """Types whose text in a path is not always the one that ``str`` gives."""
@@ -14,35 +14,53 @@ _CONVERTED = ("int", "float", "UUID")
 def asgi_route(scope: Mapping[str, Any], told: str | None = None) -> str | None:
     """Return the template that the application's router matched, mounts included; None if unknown.
 
-    Starlette and FastAPI leave the route in the *scope*; other routers leave the parameters at
-    least, and the template is the path with these put back. *told* is the template that an
-    application below the mounts has told otherwise (Django). Ask after the application has routed.
-    Never raises.
+    Of Starlette and FastAPI it is read out of their routes, Litestar leaves it in the *scope*;
+    other routers leave the parameters at least, and the template is the path with these put back:
+    none where a value could be one of several segments, so that routes stay few. *told* is the
+    template that an application below the mounts has told otherwise (Django). Ask after the
+    application has routed. Never raises.
     """
     try:
-        # FastAPI keeps an included route's whole template beside the route, which has a part.
-        included = scope.get("fastapi", {}).get("effective_route_context")
-        path = getattr(included or scope.get("route"), "path", None)
-        if isinstance(path, str):
-            return _below_mounts(scope, path, told, hasattr(scope["route"], "endpoint"))
-        if "app_root_path" in scope:  # nothing matched but a mount of FastAPI's
-            return _below_mounts(scope, "", told, is_whole=False) or None
-        return told or _with_parameters(scope)
+        left = scope.get("path_template")
+        told = told or (left if isinstance(left, str) else None)
+        found = mounts.template(scope)
+        if found is not None:
+            return (found.text + (told or "") if found.is_mount else found.text) or None
+        return _by_values(scope, told)
     except Exception as error:
         guard.fault("asgi.route", error)
         return None
 
 
-def _below_mounts(scope: Mapping[str, Any], path: str, told: str | None, is_whole: bool) -> str:
+def _by_values(scope: Mapping[str, Any], told: str | None) -> str | None:
+    # FastAPI keeps an included route's whole template beside the route, which has a part.
+    included = scope.get("fastapi", {}).get("effective_route_context")
+    path = getattr(included or scope.get("route"), "path", None)
+    if isinstance(path, str):
+        return _below_mounts(scope, path, told, hasattr(scope["route"], "endpoint"))
+    if "app_root_path" in scope:  # nothing matched but a mount of FastAPI's
+        return _below_mounts(scope, "", told, is_whole=False) or None
+    return told or _with_parameters(scope)
+
+
+def _below_mounts(
+    scope: Mapping[str, Any], path: str, told: str | None, is_whole: bool
+) -> str | None:
     if "app_root_path" not in scope:
         return path
     # Starlette keeps only the matched prefix; its parameters are put back, to bound the routes.
-    prefix = str(scope["root_path"])[len(scope["app_root_path"]) :]
+    matched = str(scope["root_path"])[len(scope["app_root_path"]) :]
     own = path if is_whole else ""
-    parameters = scope.get("path_params", {}).items()
-    prefix = _template(prefix, [(n, v) for n, v in parameters if f"{{{n}" not in own])
+    of_mounts = {n: v for n, v in scope.get("path_params", {}).items() if not _names(own, n)}
+    prefix = _template(matched, of_mounts)
+    if prefix is None:
+        return None
     # A mount's own path is already in the prefix.
     return prefix + (path if is_whole else told or "") or path
+
+
+def _names(template: str, parameter: str) -> bool:
+    return f"{{{parameter}}}" in template or f"{{{parameter}:" in template
 
 
 def _with_parameters(scope: Mapping[str, Any]) -> str | None:
@@ -52,21 +70,28 @@ def _with_parameters(scope: Mapping[str, Any]) -> str | None:
         return None
     prefix = str(scope.get("root_path", ""))
     path = str(scope["path"])
-    found = _template(path[len(prefix) :] if path.startswith(prefix) else path, parameters.items())
-    return found if "{" in found else None  # with no parameter found, any path could be a route
+    return _template(path[len(prefix) :] if path.startswith(prefix) else path, parameters)
 
 
-def _template(path: str, parameters: Iterable[tuple[str, Any]]) -> str:
-    """Return *path* with the segments that hold the *parameters*' values named, each one once."""
+def _template(path: str, parameters: Mapping[str, Any]) -> str | None:
+    """Return *path* with the segments that hold the *parameters*' values named, each one once.
+
+    None if a value is in no segment, or in more than there are parameters that have it.
+    """
     parts = path.split("/")
-    for name, value in parameters:
+    waiting = [str(value) for value in parameters.values()]
+    for name, value in parameters.items():
         if "/" in str(value):  # it runs over several segments
-            parts = "/".join(parts).replace(str(value), f"{{{name}}}", 1).split("/")
-            continue
-        for index, part in enumerate(parts):
-            if _is_text_of(part, value):
-                parts[index] = f"{{{name}}}"
-                break
+            joined = "/".join(parts)
+            if joined.count(str(value)) != waiting.count(str(value)):
+                return None
+            parts = joined.replace(str(value), f"{{{name}}}", 1).split("/")
+        else:
+            hits = [index for index, part in enumerate(parts) if _is_text_of(part, value)]
+            if not hits or len(hits) != waiting.count(str(value)):
+                return None
+            parts[hits[0]] = f"{{{name}}}"
+        waiting.remove(str(value))
     return "/".join(parts)
 
 

@@ -59,7 +59,7 @@ def record(span: Span, error: BaseException) -> None:
     span.set_attribute(attributes.ERROR_TYPE, type(error).__qualname__)
     if isinstance(error, Exception):
         span.record_exception(error)
-        span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+        span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {guard.said(error)}")
 
 
 def finish(span: Span, error: BaseException | None, at: int | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ from tracekit.sent import Received, Sent
 from tracekit.serving import SECRET_HEADERS, Serving
 
 SEEN = "tracekit.seen"
-"""In an ASGI scope or a WSGI environ: an outer middleware of ours already serves this request."""
+"""In an ASGI scope or a WSGI environ: the exchange of the outermost middleware of ours."""
 
 COMPLETE, CLIENT_LEFT, CANCELLED, ERROR = "complete", "client_left", "cancelled", "error"
 """How a request ends (``tracekit.ended``)."""
@@ -33,8 +34,12 @@ _METHODS = frozenset(
 _SERVER_ERROR = 500
 _BODILESS = (204, 304)
 _FIELD = request_id.HEADER.lower()
-_NOTICEABLE = 5_000_000
-"""Nanoseconds after the last byte from which on the application's return is background work."""
+_NOTICEABLE = 20_000_000
+"""Nanoseconds after the last byte from which on the application's return is background work.
+
+A server's ``send`` may wait for its turn on a busy event loop, and frameworks wait for tasks of
+their own: below 20 ms such a turn and work of the application's cannot be told apart.
+"""
 
 
 class Exchange:
@@ -45,11 +50,11 @@ class Exchange:
         "_ended_at",
         "_ended_how",
         "_first_byte",
-        "_serving",
         "_span",
         "_start",
         "_status",
         "_verb",
+        "arrival",
         "context",
         "lag",
         "late",
@@ -59,6 +64,7 @@ class Exchange:
         "request",
         "route",
         "sent",
+        "serving",
     )
 
     def __init__(
@@ -66,8 +72,9 @@ class Exchange:
     ) -> None:
         self._start = clock.now()
         self.method = method if method in _METHODS else "_OTHER"
-        self._serving = serving
-        trusted = headers if serving.trusts(caller) else {}
+        self.serving = serving
+        is_trusted = serving.trusts(caller)
+        trusted = headers if is_trusted else {}
         # Two different IDs are none: joined, as WSGI servers do, they are not acceptable.
         given = trusted.get(_FIELD)
         chosen, replaced = request_id.choose(",".join(given) if given else None)
@@ -75,7 +82,7 @@ class Exchange:
         self.request.arrival = headers
         if serving.server_timing:
             self.request.timings = []
-        self.context = in_context(self.request, arriving_context(trusted))
+        self.context = in_context(self.request, arriving_context(trusted, is_trusted))
         self.queued: Queued | None = told_by_proxy(trusted)
         self.received: Received | None = None
         self.sent = Sent()
@@ -85,6 +92,8 @@ class Exchange:
         """What else the span is to say at its end; clean."""
         self.route: str | None = None
         """The template that the framework matched, as soon as it is known."""
+        self.arrival: tuple[str, str] | None = None
+        """Where a WSGI request's path was cut as it came, for ``wsgi_route``."""
         self._span: Span | None = None
         self._collected = collected()
         self._first_byte = self._status = self._ended_at = 0
@@ -97,6 +106,7 @@ class Exchange:
         """
         try:
             self._verb = verb or ("HTTP" if self.method == "_OTHER" else self.method)
+            # The ID late: a limit on attributes drops the first ones.
             described.update(self.request.attributes())
             described[names.HTTP_METHOD] = self.method
             span = tracer().start_span(
@@ -141,7 +151,7 @@ class Exchange:
             value = timings.server_timing(self.request.timings, clock.now() - self._start)
             added.append((timings.HEADER, value))
         span = self._span
-        if self._serving.traceresponse and span is not None and "traceresponse" not in present:
+        if self.serving.traceresponse and span is not None and "traceresponse" not in present:
             own = span.get_span_context()
             if own.is_valid:
                 told = f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
@@ -150,10 +160,10 @@ class Exchange:
 
     def last_byte(self, how: str) -> None:
         """End the span, unless it was an error page: then its exception is on its way out."""
-        if self._status >= _SERVER_ERROR:
-            self._ended_at, self._ended_how = clock.now(), how
-        else:
+        if self._status < _SERVER_ERROR:
             self.end(how=how)
+        elif not self._ended_at:
+            self._ended_at, self._ended_how = clock.now(), how
 
     def end(self, error: BaseException | None = None, how: str = COMPLETE) -> None:
         """End the span; again changes nothing. Never raises.
@@ -208,9 +218,11 @@ class Exchange:
         status = self._status = self._status or (500 if isinstance(error, Exception) else 0)
         if self.route is None:
             self.route = self.request.route
-        if self._ended_how == ERROR or status >= _SERVER_ERROR:
+        # An error page for a client that has left tells nobody anything: its leaving is why.
+        is_failed = status >= _SERVER_ERROR and self._ended_how != CLIENT_LEFT
+        if self._ended_how == ERROR or is_failed:
             span.set_status(StatusCode.ERROR)
-        if error is None and status >= _SERVER_ERROR:
+        if error is None and is_failed:
             self.late[names.ERROR_TYPE] = str(status)
         if self.route:
             span.update_name(f"{self._verb} {self.route}")
@@ -219,8 +231,8 @@ class Exchange:
         put_later = getattr(span, "put_later", None)
         if put_later is not None:
             put_later(self._attributes)
-        else:  # one of the SDK's
-            span.set_attributes(self._attributes())
+        else:
+            _put(span, self._attributes())
 
     def _attributes(self) -> Values:
         """Return what is known at the end; it runs in the exporter's thread, mostly."""
@@ -247,6 +259,34 @@ class Exchange:
         if self._first_byte:
             found.update(self.sent.attributes(self._start))
         return found
+
+
+def _put(span: Span, values: Values) -> None:
+    if "opentelemetry.sdk.trace" not in sys.modules:  # the import budget: none of the SDK's
+        span.set_attributes(values)
+        return
+    from tracekit.lean_spans import put
+
+    put(span, values)
+
+
+def is_served(caller: Mapping[str, Any], serving: Serving) -> bool:
+    """Tell whether the exchange in *caller*, a scope or an environ, is that of its request.
+
+    One that has ended is of an earlier request: tests use a scope again. An inner middleware whose
+    own settings, *serving*, are not those that count is told of, once.
+    """
+    outer = caller[SEEN]
+    if not outer.is_open:
+        return False
+    ignored = serving.ignored_under(outer.serving)
+    if ignored:
+        guard.warn(
+            "server.two_middlewares",
+            f"two of tracekit's middlewares serve one request, and {', '.join(ignored)} of the "
+            "inner one is ignored: give it to the outer one, and take the inner one away",
+        )
+    return True
 
 
 def _named(error: BaseException) -> str:

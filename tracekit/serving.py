@@ -36,15 +36,39 @@ class Serving:
     traceresponse: bool = False
 
     def trusts(self, caller: Mapping[str, Any]) -> bool:
-        """Tell whether the IDs that *caller* sent count; a callable that fails says no."""
+        """Tell whether the IDs that *caller* sent count; what does not say True says no."""
         trust = self.trust_incoming
         if isinstance(trust, bool):
             return trust
         try:
-            return bool(trust(caller))
+            said: object = trust(caller)
+            if not isinstance(said, bool):
+                _refuse(said)
+            return said is True
         except Exception as error:
             guard.fault("serving.trust_incoming", error)
             return False
+
+    def ignored_under(self, outer: Serving) -> list[str]:
+        """Return the names of the settings that are neither the default nor those of *outer*."""
+        return [
+            name
+            for name, default in vars(_DEFAULT).items()
+            if getattr(self, name) not in (default, getattr(outer, name))
+        ]
+
+
+_DEFAULT = Serving()
+
+
+def _refuse(said: Any) -> None:
+    close = getattr(said, "close", None) if inspect.isawaitable(said) else None
+    if close is not None:  # or Python would warn that nobody awaited it
+        close()
+    guard.warn(
+        "serving.trust_incoming",
+        f"trust_incoming said {type(said).__name__}, not True or False; it counts as False",
+    )
 
 
 def serving(
@@ -73,24 +97,30 @@ def serving(
 def _trust(given: Trust | None) -> Trust:
     if given is None or isinstance(given, bool):
         return _switch("trust_incoming", given, default=True)
-    if not callable(given) or inspect.iscoroutinefunction(given):
+    if not callable(given) or _is_async(given):
         raise ConfigurationError(
-            f"trust_incoming is {given!r}: give True, False, or a plain function that takes the "
-            "ASGI scope or the WSGI environ and returns one of them"
+            f"trust_incoming is {given!r}",
+            "give True, False, or a plain function that takes the ASGI scope or the WSGI environ "
+            "and returns one of them",
         )
     return given
+
+
+def _is_async(given: Any) -> bool:
+    calls = (given, type(given).__call__)
+    return any(map(inspect.iscoroutinefunction, calls))
 
 
 def _switch(name: str, given: object, *, default: bool) -> bool:
     if isinstance(given, bool):
         return given
     if given is not None:
-        raise ConfigurationError(f"{name} is {given!r}: give True or False")
+        raise ConfigurationError(f"{name} is {given!r}", "give True or False")
     variable = _variable(name)
     text = os.environ.get(variable, "").strip().lower()
     if text in ("", "true", "1", "yes", "on", "false", "0", "no", "off"):
         return text in ("true", "1", "yes", "on") if text else default
-    raise ConfigurationError(f"{variable} is {text[:40]!r}: give true or false")
+    raise ConfigurationError(f"{variable} is {text[:40]!r}", "give true or false")
 
 
 def _headers(name: str, given: Iterable[str] | None) -> frozenset[str]:
@@ -99,7 +129,7 @@ def _headers(name: str, given: Iterable[str] | None) -> frozenset[str]:
         source = _variable(name)
         given = [part for part in os.environ.get(source, "").split(",") if part.strip()]
     if isinstance(given, str):
-        raise ConfigurationError(f"{source} is {given!r}: give a list of header names")
+        raise ConfigurationError(f"{source} is {given!r}", "give a list of header names")
     names = frozenset(str(part).strip().lower() for part in given)
     for one in names:
         if not _TOKEN.fullmatch(one):

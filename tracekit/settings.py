@@ -32,7 +32,7 @@ def home() -> Path:
         return Path(chosen).expanduser() if chosen else user_data_path("tracekit", appauthor=False)
     except RuntimeError as error:
         raise ConfigurationError(
-            f"TRACEKIT_HOME is {chosen!r}, and no such user has a home here: give a folder's path"
+            f"TRACEKIT_HOME is {chosen!r}, and no such user has a home here", "give a folder's path"
         ) from error
 
 
@@ -130,12 +130,14 @@ def _name(what: str, value: str | None) -> str | None:
     if not value.strip():
         return None
     if len(value) > MAX_NAME:
-        raise ConfigurationError(f"the {what} has {len(value)} characters: use at most {MAX_NAME}")
+        raise ConfigurationError(
+            f"the {what} has {len(value)} characters", f"use at most {MAX_NAME}"
+        )
     unprintable = next((sign for sign in value if not sign.isprintable()), None)
     if unprintable is not None:
         raise ConfigurationError(
-            f"the {what} {value!r} holds the unprintable character U+{ord(unprintable):04X}: "
-            "leave it out"
+            f"the {what} {value!r} holds the unprintable character U+{ord(unprintable):04X}",
+            "leave it out",
         )
     return value.strip()
 
@@ -145,7 +147,7 @@ def _switch(name: str, read: _Environment, *, default: bool = False) -> bool:
     if text in ("true", "1", "yes", "on", "false", "0", "no", "off"):
         return text in ("true", "1", "yes", "on")
     if text:
-        raise ConfigurationError(f"{name} is {text[:40]!r}: give true or false")
+        raise ConfigurationError(f"{name} is {text[:40]!r}", "give true or false")
     return default
 
 
@@ -165,6 +167,6 @@ def _number(
     usable = text.isascii() and text.isdigit() and len(text) <= len(str(most))
     if not usable or not least <= int(text) <= most:
         raise ConfigurationError(
-            f"{name} is {text[:40]!r}: give a number of {unit}, such as {default}"
+            f"{name} is {text[:40]!r}", f"give a number of {unit}, such as {default}"
         )
     return int(text)

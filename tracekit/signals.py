@@ -72,8 +72,8 @@ class SignalHooks:
         """Save the spans, then let the signal do what it does by default."""
         try:
             again, self._is_ending = self._is_ending, True
-            if not again and _are_threads_real():  # whoever sends it twice is in a hurry
-                _in_another_thread(self._savings)
+            if not again:  # whoever sends it twice is in a hurry
+                save_whatever_is_held(self._savings, DEADLINE, grace=_GRACE)
             self._savings.sweep()
         except Exception as error:
             guard.fault("signals", error)
@@ -95,8 +95,11 @@ def _are_threads_real() -> bool:
     return isinstance(_thread.start_new_thread, BuiltinFunctionType)
 
 
-def _in_another_thread(savings: Savings) -> None:
-    # The signal has interrupted this one anywhere, maybe with a lock in its hands that is needed
+def save_whatever_is_held(savings: Savings, timeout: float, *, grace: float = 0.0) -> None:
+    """Save what waits, after *grace* seconds, whichever locks this thread may hold."""
+    if not _are_threads_real():
+        return
+    # A signal has interrupted this one anywhere, maybe with a lock in its hands that is needed
     # (an event's, a logging handler's): then the time runs out, and that is all. By `_thread`,
     # because `threading` takes a lock of its own to start one.
     done = _thread.allocate_lock()
@@ -104,15 +107,15 @@ def _in_another_thread(savings: Savings) -> None:
 
     def save() -> None:
         try:
-            time.sleep(_GRACE)
-            savings.save(DEADLINE - _GRACE)
+            time.sleep(grace)
+            savings.save(timeout - grace)
         except Exception as error:
             guard.fault("signals.save", error)
         finally:
             done.release()
 
     _thread.start_new_thread(save, ())
-    done.acquire(timeout=DEADLINE)
+    done.acquire(timeout=timeout)
 
 
 def _save_after_uvicorn(handler: Any, savings: Savings) -> None:
@@ -123,7 +126,7 @@ def _save_after_uvicorn(handler: Any, savings: Savings) -> None:
     """
     server = getattr(handler, "__self__", None)
     shutdown: Callable[..., Any] | None = getattr(server, "shutdown", None)
-    if shutdown is None or not type(server).__module__.startswith("uvicorn."):
+    if shutdown is None or not _is_uvicorns(server):
         return
 
     @functools.wraps(shutdown)
@@ -134,6 +137,10 @@ def _save_after_uvicorn(handler: Any, savings: Savings) -> None:
             _save(savings)
 
     server.shutdown = saving  # type: ignore[union-attr]
+
+
+def _is_uvicorns(server: object) -> bool:
+    return any(kind.__module__.startswith("uvicorn.") for kind in type(server).__mro__)
 
 
 def _save(savings: Savings) -> None:

@@ -18,6 +18,7 @@ from urllib3.util import Retry, Timeout
 from tracekit import guard
 from tracekit.delivery import Answer, parse_retry_after, rejected
 from tracekit.errors import ConfigurationError
+from tracekit.redaction import shown_url
 
 CONNECT_SECONDS = 1.0
 LONGEST_ANSWER = 64 * 1024
@@ -38,11 +39,11 @@ class Transport:
             self._pool = urllib3.connectionpool.connection_from_url(
                 endpoint, maxsize=1, timeout=limits, retries=_NO_RETRIES, headers=headers
             )
-        except LocationValueError as error:
+        except LocationValueError:
             raise ConfigurationError(
-                f"the endpoint {endpoint!r} is no URL ({error}): "
-                "give one such as http://127.0.0.1:4318"
-            ) from error
+                f"the endpoint {shown_url(endpoint)!r} is no URL",
+                "give one such as http://127.0.0.1:4318",
+            ) from None  # its text shows all of the URL
         secure = isinstance(self._pool, urllib3.HTTPSConnectionPool)
         self._pool.ConnectionCls = _SecureConnection if secure else _Connection
         for name in _LOGGERS:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from tracekit import leaving
 from tracekit.exporter_thread import ExporterThread
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ INTERVAL = 0.5
 """Seconds from the first waiting span to its batch."""
 _RESCUE_SECONDS = 0.25
 """What a shutdown keeps back to bring to the spool what the collector did not take in time."""
-_LEAVE_SECONDS = 2.0
 _PAUSE_SECONDS = 0.05
 """What a fork waits at most for the thread to be done."""
 
@@ -57,6 +57,7 @@ class Worker:
         self._batch = batch
         self._interval = interval
         self._begin()
+        leaving.expect(self)
         if hasattr(os, "register_at_fork"):
             reborn, paused = weakref.WeakMethod(self._after_fork), weakref.WeakMethod(self._pause)
             os.register_at_fork(
@@ -81,6 +82,8 @@ class Worker:
         self._begin()
         self._closed = self._thread.closed = closed
         self._exporter.after_fork()
+        if not closed:
+            leaving.expect(self)
 
     def _pause(self) -> None:
         # Python 3.12 and later warn of a fork beside a thread, rightly: the next span starts it.
@@ -103,6 +106,11 @@ class Worker:
         elif len(queue) >= self._batch and not thread.hurry.is_set():
             thread.hurry.set()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits, and nothing is on its way."""
+        return not (self._queue or self._in_flight or self._thread.is_running)
+
     def flush(self, timeout: float) -> bool:
         """Export what waits; return whether that was done within *timeout* seconds."""
         return self._thread.flush(timeout)
@@ -113,7 +121,7 @@ class Worker:
         It is for a process that is about to end: what this leaves, and what comes later, ``sweep``
         takes. ``resume`` is for one that goes on nevertheless.
         """
-        if self._queue or self._thread.is_running:
+        if not self.is_idle:
             self.flush(max(0.0, timeout - 2 * _RESCUE_SECONDS))
             self._thread.pause(_RESCUE_SECONDS)
 
@@ -143,6 +151,7 @@ class Worker:
         """
         if self._closed:
             return True
+        leaving.forget(self)
         self._gather()
         self._closed = self._thread.closed = True
         lost_before = self.dropped
@@ -205,4 +214,4 @@ def _flush_when_multiprocessing_ends(worker: Worker) -> None:
 def _leave(reference: weakref.ref[Worker]) -> None:
     worker = reference()
     if worker is not None:
-        worker.leave(_LEAVE_SECONDS)
+        worker.leave(leaving.LEAVE_SECONDS)

@@ -16,7 +16,7 @@ from tracekit.attributes import Values
 from tracekit.propagation import Headers, wanted_headers
 from tracekit.route import arrival, wsgi_route
 from tracekit.scope import leave
-from tracekit.server import SEEN, Exchange, captured
+from tracekit.server import SEEN, Exchange, captured, is_served
 from tracekit.serving import Serving, Trust, serving
 from tracekit.wsgi_body import wrap
 from tracekit.wsgi_input import timed
@@ -136,7 +136,7 @@ class _Start:
         exchange = self._exchange
         exchange.respond(int(status[:3]))
         environ = self._environ  # Flask forgets the route at its return
-        exchange.route = wsgi_route(environ, exchange.request.route, environ.get(SEEN))
+        exchange.route = wsgi_route(environ, exchange.request.route, exchange.arrival)
         self._added = exchange.headers(())
         if self._serving.response_headers:
             told: Headers = {}
@@ -154,11 +154,11 @@ class _Start:
 def _arrive(environ: Environ, serving: Serving) -> Exchange | None:
     """Return the exchange of *environ*, its span open; None to stay out of the way."""
     try:
-        if SEEN in environ:
+        if SEEN in environ and is_served(environ, serving):
             return None
-        environ[SEEN] = arrival(environ)
         headers = _read(environ, serving)
         exchange = Exchange(environ["REQUEST_METHOD"], headers, serving, environ)
+        environ[SEEN], exchange.arrival = exchange, arrival(environ)
         described = _describe(environ)
         if serving.request_headers:
             described.update(captured(serving.request_headers, headers, names.request_header))

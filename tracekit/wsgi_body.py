@@ -82,6 +82,7 @@ class Body:
         finally:
             leave(token)
             self._exchange.returned(failure)
+            failure = None  # its traceback holds this frame: a cycle
 
     def _how(self) -> str:
         # A server does not ask for the body of a HEAD, nor for that of a 304.
@@ -103,6 +104,11 @@ class SizedBody(Body):
 class ListBody(list[bytes]):
     """A body that is a list and stays one, because servers send those in one piece."""
 
+    _is_asked = False
+    """Whether the server takes it piece by piece; then, what it holds now and since when."""
+    _held: Any = None
+    _given = 0
+
     def __init__(self, body: list[bytes], exchange: Exchange) -> None:
         super().__init__(body)
         self._exchange = exchange
@@ -110,22 +116,33 @@ class ListBody(list[bytes]):
 
     def __iter__(self) -> Iterator[bytes]:
         # To the end, because not every server closes a list.
-        yield from super().__iter__()
-        self._end()
+        self._is_asked = True
+        for piece in super().__iter__():
+            self._given, self._held = clock.now(), piece
+            yield piece
+            self._taken()
+        self._exchange.end()
 
     def close(self) -> None:
-        """End the span; the server calls it after the last byte."""
-        self._end()
+        """End the span; the server calls it after the last byte, or before."""
+        if not self._exchange.is_open:
+            return
+        if not self._is_asked:  # it has sent the list as such
+            self._given, self._held = clock.now(), self._pieces
+        self._taken()
+        is_cut = self._is_asked and self._exchange.has_body
+        self._exchange.end(how=CLIENT_LEFT if is_cut else COMPLETE)
 
-    def _end(self) -> None:
-        exchange = self._exchange
+    def _taken(self) -> None:
+        """Count what the server had of the body, now that it has done with it."""
+        held, self._held = self._held, None
         try:
-            if exchange.is_open and self._pieces and exchange.has_body:
-                now = clock.now()
-                exchange.sent.add(sum(map(len, self._pieces)), now, now)
+            exchange = self._exchange
+            if held and exchange.is_open and exchange.has_body:
+                size = len(held) if self._is_asked else sum(map(len, held))
+                exchange.sent.add(size, self._given, clock.now())
         except Exception as error:
             guard.fault("wsgi.body", error)
-        exchange.end()
 
 
 def has_left(environ: dict[str, Any]) -> bool:

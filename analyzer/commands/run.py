@@ -6,7 +6,7 @@ import os
 import sys
 from argparse import Namespace
 
-from tracekit.auto.command import environment, execute
+from analyzer.run_command import environment, execute
 
 
 def run(args: Namespace) -> int:

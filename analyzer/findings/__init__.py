@@ -55,12 +55,13 @@ FIGURES = 3
 def findings(request: Request) -> tuple[tuple[Finding, ...], int]:
     """Return what every rule finds, the most costly first; of equal ones the first rule's first.
 
-    What costs less than 1 ms and less than 1 % of the request is not worth a reader's time: it is
-    only counted, in the second part.
+    A cost that is only a bound comes after those that were measured. What costs less than
+    1 ms and less than 1 % of the request is not worth a reader's time: it is only counted, in the
+    second part.
     """
     found = [finding for find in _RULES for finding in find(request)]
     worth = [f for f in found if f.cost_ns >= LEAST_COST_NS or f.share >= LEAST_SHARE]
-    worth.sort(key=lambda finding: -_as_shown(finding.cost_ns))
+    worth.sort(key=lambda finding: (finding.at_most, -_as_shown(finding.cost_ns)))
     return tuple(worth), len(found) - len(worth)
 
 

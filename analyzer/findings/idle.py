@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from analyzer import conventions
 from analyzer.calls import Call
-from analyzer.findings.process import Process, process_of
 from analyzer.findings.request import Request
+from analyzer.process import Process, process_of
 from tracekit import attributes as a
 
 SHORTEST_KEEP_ALIVE_NS = 2_000_000_000

@@ -13,11 +13,11 @@ from analyzer.findings.chains import retried
 from analyzer.findings.idle import Uses, is_kept
 from analyzer.findings.keep_alive import dead_on_use
 from analyzer.findings.pool_too_small import opened_after_discard
-from analyzer.findings.process import Process, process_of
 from analyzer.findings.request import Request
 from analyzer.findings.reuse_proof import Proof, prove
 from analyzer.findings.wording import count, keep_connections
 from analyzer.phases import OK, OPENING, Interval
+from analyzer.process import Process, process_of
 from analyzer.report import Finding
 from analyzer.units import duration
 

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from analyzer.calls import Call, wraps_another
 from analyzer.findings.pool_wording import larger_pool
-from analyzer.findings.process import Process, process_of
 from analyzer.findings.request import Request
 from analyzer.findings.wording import count, first_place
 from analyzer.phases import OPENING, Interval
 from analyzer.places import made_at
+from analyzer.process import Process, process_of
 from analyzer.report import Finding
 from analyzer.units import duration
 from tracekit import attributes as a

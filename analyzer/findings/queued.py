@@ -1,49 +1,46 @@
 """A request that waited before its service took it up (``queued``).
 
-A proxy's header or the service's kernel says for how long; from 5 ms on that is named. For a
-service that a traced client called it is part of that client's wait; for the request's first
-service it lies before the total, and the cost is what the client waited besides.
+A proxy's header or the service's kernel says for how long; from 5 ms on that is named. Inside the
+request it is part of what the caller waited, traced or not; for the request's first service it lies
+before the total, and the cost is what the client waited besides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 from analyzer import conventions
 from analyzer.calls import Call
-from analyzer.findings.process import process_of
-from analyzer.findings.request import Request
-from analyzer.findings.stream_stalls import busiest
+from analyzer.findings.meanwhile import busiest
+from analyzer.findings.request import Cuts, Request
+from analyzer.findings.servers import by_service
 from analyzer.phases import Interval
-from analyzer.queues import queue_of
+from analyzer.process import process_of
+from analyzer.queues import queue_of, queues
 from analyzer.report import Finding
-from analyzer.service_facts import queued_ns
+from analyzer.service_facts import BY_PROXY, queued_ns
 from analyzer.trace import Node
 from analyzer.units import duration
 from tracekit import attributes as a
 
 RULE = "queued"
 LEAST_NS = 5_000_000
-_CLOCKS = {
-    "x-request-start": "Likely: by two clocks, that of the proxy in front and the service's.",
-    "tcp_info": "Sure: the service's kernel had it for so long.",
-    "loop_lag": "Possibly: the service's event loop was held until then.",
-}
+_BY_PROXY = "Likely, if both clocks agree: that of the proxy in front and the service's."
+_BY_KERNEL = "At least that: so long the service's kernel had the last piece of it."
 
 
 def find(request: Request) -> Iterable[Finding]:
     """Yield one finding for the request's own queue, and one per service that was called."""
-    reached = {server: call for call in request.calls for server in call.servers}
-    by_service: dict[str, list[Node]] = {}
-    for server in request.servers:
-        if queued_ns(server) < LEAST_NS:
-            continue
-        if server in reached:
-            by_service.setdefault(server.span.service, []).append(server)
-        elif server is request.root:
+    queued = [server for server in request.servers if queued_ns(server) >= LEAST_NS]
+    first = request.root.children[0] if request.root.virtual else request.root
+    for server in queued:
+        if server is first:
             yield _before(request, server)
-    for servers in by_service.values():
-        yield _inside(request, servers, {reached[server] for server in servers})
+    reached = {server: call for call in request.calls for server in call.servers}
+    for servers in by_service(s for s in queued if s is not first and s.parent is not None):
+        waits = {server: _wait(server, reached.get(server)) for server in servers}
+        if any(map(_length, waits.values())):
+            yield _inside(request, waits)
 
 
 def _before(request: Request, server: Node) -> Finding:
@@ -63,23 +60,39 @@ def _before(request: Request, server: Node) -> Finding:
     )
 
 
-def _inside(request: Request, servers: Sequence[Node], calls: Iterable[Call]) -> Finding:
-    waits: Mapping[Call, Sequence[Interval]] = {call: queue_of(call) for call in calls}
-    cost = sum(request.cost(call, intervals) for call, intervals in waits.items())
-    worst = max(servers, key=queued_ns)
+def _inside(request: Request, waits: dict[Node, Cuts]) -> Finding:
+    cuts = request.merged(waits.values())
+    cost = request.cost_of(cuts)
+    worst = max(waits, key=lambda server: _length(waits[server]))
     return Finding(
         rule=RULE,
         title=f"Calls wait before {worst.span.service} takes them up",
         cost_ns=cost,
         share=request.share(cost),
         evidence=(
-            f"{_number(len(servers))} {duration(queued_ns(worst))} first.",
+            f"{_number(len(waits))} {duration(_length(waits[worst]))} first.",
             *_how_known(request, worst),
         ),
         where=None,
         fix=tuple(_fix(worst)),
-        saving_ns=request.saving(waits),
+        saving_ns=request.saving_of(cuts),
     )
+
+
+def _wait(server: Node, call: Call | None) -> Cuts:
+    """Return when *server* was waited for in its queue, of the span that waited."""
+    if call is not None and call.phases:
+        return {call.node: queue_of(call)}
+    if call is not None:
+        return {call.node: queues(call, Interval(call.node.start, call.node.end))}
+    caller = server.parent
+    if caller is None:
+        return {}
+    return {caller: (Interval(max(caller.start, server.start - queued_ns(server)), server.start),)}
+
+
+def _length(wait: Cuts) -> int:
+    return sum(max(0, end - start) for intervals in wait.values() for start, end in intervals)
 
 
 def _number(calls: int) -> str:
@@ -93,8 +106,8 @@ def _how_known(request: Request, server: Node) -> Iterator[str]:
     lag = _lag(server)
     if lag:
         yield f"Its event loop was held for {duration(lag)} of the request as well."
-    source = conventions.text(server.span.attributes, a.QUEUE_SOURCE) or ""
-    yield _CLOCKS.get(source, "Sure, if the service's clock was right.")
+    by_proxy = conventions.text(server.span.attributes, a.QUEUE_SOURCE) == BY_PROXY
+    yield _BY_PROXY if by_proxy else _BY_KERNEL
 
 
 def _meanwhile(request: Request, server: Node) -> str | None:
@@ -114,8 +127,7 @@ def _meanwhile(request: Request, server: Node) -> str | None:
 
 
 def _fix(server: Node) -> Iterator[str]:
-    source = conventions.text(server.span.attributes, a.QUEUE_SOURCE)
-    if source == "loop_lag" or _lag(server) >= LEAST_NS:
+    if _lag(server) >= LEAST_NS:
         yield "find what holds its event loop: requests wait until it is free"
         yield "await asyncio.to_thread(function, ...)   # instead of function(...)"
         yield "or give it more workers, so that one busy loop does not stop all"

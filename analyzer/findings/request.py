@@ -35,7 +35,7 @@ class ProcessReuse(Tally, Protocol):
 
     @property
     def instance(self) -> str | None:
-        """The process's name, as :class:`analyzer.findings.process.Process` makes it."""
+        """The process's name, as :class:`analyzer.process.Process` makes it."""
 
 
 class Reuse(Tally, Protocol):

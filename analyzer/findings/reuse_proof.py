@@ -22,10 +22,10 @@ from heapq import heappop, heappush
 
 from analyzer import conventions
 from analyzer.calls import Call
-from analyzer.findings.process import process_of
 from analyzer.findings.request import ProcessReuse, Request, Reuse, entry_of
 from analyzer.findings.wording import first_place
 from analyzer.places import called_at, made_at
+from analyzer.process import process_of
 from analyzer.span import Kind
 from analyzer.units import duration
 from tracekit import attributes as a

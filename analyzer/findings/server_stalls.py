@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from analyzer import conventions
 from analyzer.body_facts import stalls_in, stalls_of
+from analyzer.findings.meanwhile import busiest
 from analyzer.findings.request import Request
-from analyzer.findings.stream_stalls import RULE, busiest
+from analyzer.findings.stream_stalls import RULE
 from analyzer.findings.wording import count
 from analyzer.phases import Interval, overlap, union
 from analyzer.report import Finding

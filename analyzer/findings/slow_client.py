@@ -1,17 +1,19 @@
 """A client that is slow to send its request or to read the response (``slow-client``).
 
 The server holds an application that sends faster than the client reads, and the application waits
-for a body that the client has yet to send. From a tenth of the request on, or 50 ms that are 1 % of
-it, that is named. What a traced client is slow to send shows in that client's own phases and is
-left out.
+for a body that the client has yet to send. From 50 ms on that are 1 % of the request that is named,
+if the bytes passed slowly for the time: a large body takes its time with any client. What a traced
+client is slow to send shows in that client's own phases and is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from analyzer import conventions
 from analyzer.findings.request import Request, own_nodes
+from analyzer.findings.servers import worst_by_service
+from analyzer.findings.thresholds import is_long
 from analyzer.phases import Interval
 from analyzer.report import Finding
 from analyzer.service_facts import request_body
@@ -21,39 +23,44 @@ from analyzer.units import duration
 from tracekit import attributes as a
 
 RULE = "slow-client"
-LONG_NS = 50_000_000
-LEAST_NS = 5_000_000
-LEAST_SHARE = 0.1
-LEAST_SHARE_OF_LONG = 0.01
+FAST = 20_000_000
+"""Bytes a second from which on nobody calls a client slow."""
+_SECOND = 1_000_000_000
+_ALIKE = "Likely the client, or the network to it; a proxy between looks the same."
 
 
 def find(request: Request) -> Iterable[Finding]:
     """Yield one finding per service and way that a client was slow: the worst of each."""
-    for slowness, finding in ((_held, _reading), (_waited, _sending)):
-        worst: dict[str, Node] = {}
-        for server in request.servers:
-            if _is_long(server, slowness(server)):
-                known = worst.setdefault(server.span.service, server)
-                if slowness(server) > slowness(known):
-                    worst[server.span.service] = server
-        for server in worst.values():
-            yield finding(request, server, slowness(server))
+    for server in _slow(request, _held, a.BODY_BYTES):
+        yield _reading(request, server, _held(server))
+    for server in _slow(request, _waited, a.REQUEST_BODY_BYTES):
+        yield _sending(request, server, _waited(server))
 
 
-def _is_long(server: Node, ns: int) -> bool:
-    is_long = ns >= max(LONG_NS, LEAST_SHARE_OF_LONG * server.duration)
-    return is_long or ns >= max(LEAST_NS, LEAST_SHARE * server.duration)
+def _slow(request: Request, slowness: Callable[[Node], int], size: str) -> list[Node]:
+    servers = (server for server in request.servers if is_long(slowness(server), server.duration))
+    slow = (server for server in servers if 0 < _rate(server, slowness, size) < FAST)
+    return worst_by_service(slow, slowness)
+
+
+def _rate(server: Node, slowness: Callable[[Node], int], size: str) -> float:
+    """Return the bytes a second that passed while the service waited; 0 where nobody knows."""
+    return _number(server, size) * _SECOND / slowness(server)
 
 
 def _held(server: Node) -> int:
-    return max(0, _number(server, a.BODY_CONSUMER))
+    return max(0, min(_number(server, a.BODY_CONSUMER), server.end - _first(server)))
+
+
+def _first(server: Node) -> int:
+    return server.start + _number(server, a.BODY_FIRST_CHUNK)
 
 
 def _waited(server: Node) -> int:
     caller = server.parent
     if caller is not None and caller.span.kind is Kind.CLIENT:
         return 0
-    return max(0, _number(server, a.REQUEST_BODY_WAIT))
+    return min(server.duration, max(0, _number(server, a.REQUEST_BODY_WAIT)))
 
 
 def _number(server: Node, name: str) -> int:
@@ -61,18 +68,18 @@ def _number(server: Node, name: str) -> int:
 
 
 def _reading(request: Request, server: Node, held: int) -> Finding:
-    first = server.start + _number(server, a.BODY_FIRST_CHUNK)
+    first = _first(server)
     cost = min(held, _on_path(request, server, Interval(first, server.end)))
-    service = server.span.service
+    service, size = server.span.service, _number(server, a.BODY_BYTES)
     return Finding(
         rule=RULE,
         title=f"The client of {service} reads slowly",
         cost_ns=cost,
         share=request.share(cost),
         evidence=(
-            f"{service} was held for {duration(held)} of the response's "
-            f"{duration(max(0, server.end - first))} until the client took what was sent.",
-            "Sure: measured. The network between them, or a proxy, looks the same.",
+            f"Measured: {service} was held for {duration(held)} of the response's "
+            f"{duration(max(0, server.end - first))} until its {size:,} bytes were taken.",
+            _ALIKE,
         ),
         where=None,
         fix=tuple(_fix_reading()),
@@ -89,17 +96,15 @@ def _sending(request: Request, server: Node, waited: int) -> Finding:
     first, last = request_body(server)
     read = Interval(server.start + (first or 0), server.start + (last or waited))
     cost = min(waited, _on_path(request, server, read))
-    service = server.span.service
-    size = conventions.number(server.span.attributes, a.REQUEST_BODY_BYTES)
-    body = f" of {size:,} bytes" if size else ""
+    service, size = server.span.service, _number(server, a.REQUEST_BODY_BYTES)
     return Finding(
         rule=RULE,
         title=f"The client of {service} sends its request slowly",
         cost_ns=cost,
         share=request.share(cost),
         evidence=(
-            f"{service} waited {duration(waited)} for the request's body{body}.",
-            "Sure: measured. The network between them, or a proxy, looks the same.",
+            f"Measured: {service} waited {duration(waited)} for the request's {size:,} bytes.",
+            _ALIKE,
         ),
         where=None,
         fix=(

@@ -13,12 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from analyzer.body_facts import body_facts, stalls_of
 from analyzer.calls import Call
 from analyzer.facts import BodyFacts
+from analyzer.findings.meanwhile import busiest
 from analyzer.findings.request import Request
 from analyzer.findings.wording import count, first_place
-from analyzer.phases import Interval, overlap
+from analyzer.phases import Interval
 from analyzer.report import Finding
-from analyzer.span import Kind
-from analyzer.trace import Node
 from analyzer.units import duration
 from tracekit import attributes as a
 
@@ -90,24 +89,6 @@ def _longest(call: Call) -> str:
     told = f"The longest, {length}, began {at} into the call"
     meanwhile = busiest(call.servers, longest)
     return f"{told}; {meanwhile} meanwhile." if meanwhile else f"{told}."
-
-
-def busiest(nodes: Sequence[Node], gap: Interval) -> str | None:
-    """Return which service was in which span: the deepest that fills most of *gap*."""
-
-    def within(node: Node) -> int:
-        return overlap((Interval(node.start, node.end),), (gap,))
-
-    deepest: Node | None = None
-    while nodes:
-        node = max(nodes, key=within)
-        if 2 * within(node) < gap.end - gap.start:
-            break
-        deepest, nodes = node, node.children
-    if deepest is None:
-        return None
-    own = deepest.span.kind is Kind.SERVER
-    return f"{deepest.span.service} was in {'its own code' if own else deepest.span.name}"
 
 
 def _fix(call: Call) -> Iterator[str]:

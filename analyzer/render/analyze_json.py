@@ -26,11 +26,12 @@ All durations are integer nanoseconds, all shares fractions of ``total_ns`` (0.0
     critical_path           [{span_id, service, name, start_ns, ns}]; ns sum to total_ns exactly
     spans_off_path          [{span_id, service, name, start_ns, ns, reason}]
     connection_overhead_ns  pool wait, DNS, connect, proxy and TLS on the critical path
-    findings                [{rule, title, cost_ns, share, evidence, where, fix, saving_ns, fatal}],
-                            the most costly first, to three figures; evidence and fix are [string],
-                            where is a string or null, saving_ns (what a re-simulation predicts) an
-                            integer or null; fatal is whether the request failed by it, all of
-                            which is then its cost
+    findings                [{rule, title, cost_ns, share, evidence, where, fix, saving_ns, fatal,
+                              at_most}], the most costly first, to three figures, and bounds last;
+                            evidence and fix are [string], where is a string or null, saving_ns
+                            (what a re-simulation predicts) an integer or null; fatal is whether the
+                            request failed by it, all of which is then its cost; at_most is whether
+                            cost_ns is only a bound
     smaller_findings        how many more cost less than 1 ms and less than 1 %
     warnings                [string]
     calls                   [{span_id, client, server, start_ns, ns, on_path, method, path, status,
@@ -51,15 +52,17 @@ All durations are integer nanoseconds, all shares fractions of ``total_ns`` (0.0
       quality               {path: "measured" | "derived" | "inferred"} for every field that is
                             known, such as "phases.connect" or "connection.state"
     service_facts           [{span_id, service, name, start_ns, ns, on_path, status, error, ended,
-                              queued_ns, queue_source, request_body, response_body, background_ns,
-                              background_error, loop_lag_ns, largest_lag_ns, gc_ns, peer, websocket,
-                              quality}], every service's own side in order of time; null as above
+                              queued_ns, queue_source, unbelieved_queue_ns, request_body,
+                              response_body, background_ns, background_error, loop_lag_ns,
+                              largest_lag_ns, gc_ns, peer, websocket, quality}], every
+                            service's own side in order of time; null as above
       ended                 as the root's; queued_ns went by before start_ns, by the clock of
-                            queue_source: "x-request-start", "tcp_info" or "loop_lag"
+                            queue_source: "x-request-start" or "tcp_info"; what a proxy's clock
+                            says beyond 60 s is in unbelieved_queue_ns instead
       request_body          {first_ns, ns, waited_ns, bytes}: when the application asked for it,
                             from start_ns, how long it read, how much of that it waited. Or null
       response_body         as a call's body, ended null: from start_ns, as the service sent it;
-                            held_ns went by because the client read slowly. Or null
+                            held_ns went by until the server took what was sent. Or null
       peer                  {state, use, protocol, address}: who asked, and its n-th request
       websocket             {received, sent, received_bytes, sent_bytes, close_code}, or null
 

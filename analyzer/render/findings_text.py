@@ -44,7 +44,8 @@ def _short(where: str) -> str:
 def _print_title(number: int, finding: Finding, console: Console) -> None:
     title = printable(finding.title)
     amount = f"{duration(finding.cost_ns)} ({percent(finding.share)})"
-    cost = Text(f"costs {'the request' if finding.fatal else amount}", "bold yellow")
+    bound = "at most " if finding.at_most else ""
+    cost = Text(f"costs {'the request' if finding.fatal else bound + amount}", "bold yellow")
     gap = console.width - 4 - cell_len(title) - len(cost)
     if gap >= 2:
         console.print(Text(f"{number:>2}  {title}{' ' * gap}", style="bold").append_text(cost))

@@ -45,18 +45,20 @@ def _meanings(used: Collection[Quality]) -> str:
 
 
 def print_items(label: str, items: Sequence[str], console: Console) -> None:
-    """Print *items* with dots between them; a line breaks between two items, never inside one."""
-    lead, line = f"    {label:<6}", ""
+    """Print *items* with dots between them; a line breaks between two, and inside a long one."""
+    line = ""
     for item in map(printable, items):
         joined = f"{line} · {item}" if line else item
         if line and _INDENT + cell_len(joined) > console.width:
-            _print_line(lead, line, console)
-            lead, joined = " " * _INDENT, item
+            _print_line(label, line, console)
+            label, joined = "", item
         line = joined
-    _print_line(lead, line, console)
+    _print_line(label, line, console)
 
 
-def _print_line(lead: str, line: str, console: Console) -> None:
-    style = "red" if lead.strip() == "error" else ""
-    text = Text(lead, style=ASIDE).append(line, style=f"not dim {style}")
-    console.print(text, no_wrap=True, overflow="fold")
+def _print_line(label: str, line: str, console: Console) -> None:
+    style = "not dim red" if label == "error" else "not dim"
+    for part in Text(line).wrap(console, max(20, console.width - _INDENT)):
+        lead = Text(f"    {label:<6}", style=ASIDE)
+        console.print(lead.append(part.plain.rstrip(), style), no_wrap=True, overflow="fold")
+        label = ""

@@ -19,9 +19,8 @@ _NOTICEABLE_SHARE = 0.01
 _CLOCKS = {
     "x-request-start": "by the proxy's clock",
     "tcp_info": "by the kernel",
-    "loop_lag": "by the loop's lag",
 }
-_NORMAL_CLOSE = (1000, 1001)
+_UNSAID_CLOSES = {1005: "closed without a code", 1006: "the server saw no close"}
 
 
 def lines_of(service: ServiceFacts, *, everything: bool) -> list[Line]:
@@ -49,6 +48,8 @@ def _queue(service: ServiceFacts, everything: bool) -> Iterator[str]:
     if ns is not None and _is_worth(service, ns, everything):
         yield f"waited {mark(service, 'queued_ns')}{duration(ns)} before the service took it up"
         yield _CLOCKS.get(service.queue_source or "", f"by {service.queue_source}")
+    if service.unbelieved_queue_ns:
+        yield f"a proxy's clock says {duration(service.unbelieved_queue_ns)}: it must be wrong"
 
 
 def _request(service: ServiceFacts, everything: bool) -> Iterator[str]:
@@ -60,7 +61,7 @@ def _request(service: ServiceFacts, everything: bool) -> Iterator[str]:
     if body.ns is not None:
         yield f"read in {duration(body.ns)}"
     if body.waited_ns is not None and _is_worth(service, body.waited_ns, everything):
-        yield f"waited {duration(body.waited_ns)} for the client to send it"
+        yield f"waited {duration(body.waited_ns)} for it to come"
 
 
 def _response(service: ServiceFacts, everything: bool) -> Iterator[str]:
@@ -76,7 +77,7 @@ def _response(service: ServiceFacts, everything: bool) -> Iterator[str]:
         if body.headers_ns is not None:
             yield f"headers after {duration(body.headers_ns)}"
     if body.held_ns is not None and _is_worth(service, body.held_ns, everything):
-        yield f"held {duration(body.held_ns)} by a slow client"
+        yield f"held {duration(body.held_ns)} until it was taken"
 
 
 def _websocket(service: ServiceFacts) -> Iterator[str]:
@@ -89,7 +90,7 @@ def _websocket(service: ServiceFacts) -> Iterator[str]:
             of = f", {amount(size)}" if size is not None else ""
             yield f"{counted(number, 'message')} {way}{of}"
     if talk.close_code is not None:
-        yield f"closed with {talk.close_code}"
+        yield _UNSAID_CLOSES.get(talk.close_code, f"closed with {talk.close_code}")
 
 
 def _end(service: ServiceFacts, everything: bool) -> Iterator[str]:

@@ -9,6 +9,7 @@ from trace_building import EPOCH, MS, TRACE, call, server, span, spans_of, worke
 
 from analyzer.analysis import analyze
 from analyzer.span import Kind, Span, Status
+from tracekit import attributes as a
 
 
 @pytest.fixture(params=worked_examples(), ids=lambda example: example["name"])
@@ -48,6 +49,48 @@ def test_a_child_that_outlives_its_parent_is_off_the_path_and_says_by_how_much()
 
     assert [s.name for s in report.critical_path] == ["root"]
     assert report.spans_off_path[0].reason == "async, outlives its parent by 30.0 ms"
+
+
+def test_what_encloses_the_application_ends_just_after_the_last_byte_and_was_waited_for():
+    root = server("root", 0, 100)
+    around = span("around", 1, 104.9, root)
+    report = analyze([root, around, span("work", 10, 90, around)])
+
+    assert report.spans_off_path == ()
+    assert [(s.name, s.ns // MS) for s in report.critical_path] == [
+        ("root", 1),
+        ("around", 9),
+        ("work", 80),
+        ("around", 10),
+    ]
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        {"end": 105.1},
+        {"start": 96},
+        {"kind": Kind.CLIENT},
+        {"service": "other"},
+        {"resource": {a.HOST_ID: "one-host", a.PROCESS_PID: 101}},
+    ],
+    ids=["much later", "mostly later", "a call", "another service", "another process"],
+)
+def test_what_else_ends_after_the_last_byte_was_not(late):
+    root = server("root", 0, 100)
+    report = analyze(
+        [root, span(**{"name": "late", "start": 1, "end": 104.9, "parent": root} | late)]
+    )
+
+    assert [off.name for off in report.spans_off_path] == ["late"]
+
+
+def test_within_other_work_nothing_ends_late():
+    root = server("root", 0, 100)
+    work = span("work", 10, 50, root)
+    report = analyze([root, work, span("task", 11, 51, work)])
+
+    assert [off.name for off in report.spans_off_path] == ["task"]
 
 
 def test_truncate_cuts_it_at_its_parents_end_instead():

@@ -28,6 +28,15 @@ def test_an_answer_given_away_as_the_request_ended_came_too_late():
     assert len(found(RULE, [left(300, **{a.FIRST_BYTE: 299 * MS, a.BODY_CHUNKS: 1})])) == 1
 
 
+def test_just_before_the_end_is_the_last_fifty_milliseconds():
+    assert len(found(RULE, [left(300, **{a.FIRST_BYTE: 250 * MS, a.BODY_CHUNKS: 1})])) == 1
+    assert found(RULE, [left(300, **{a.FIRST_BYTE: 249 * MS, a.BODY_CHUNKS: 1})]) == []
+
+
+def test_a_websocket_has_no_answer_to_wait_for():
+    assert found(RULE, [left(300, **{a.WEBSOCKET_SENT: 3, a.WEBSOCKET_CLOSE: 1006})]) == []
+
+
 def test_who_leaves_a_stream_may_have_had_enough():
     assert found(RULE, [left(300, **{a.FIRST_BYTE: 5 * MS, a.BODY_CHUNKS: 9})]) == []
     assert found(RULE, [left(300, **{a.FIRST_BYTE: 299 * MS, a.BODY_CHUNKS: 2})]) == []

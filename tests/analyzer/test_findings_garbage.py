@@ -31,10 +31,16 @@ def test_a_service_that_calls_itself_is_told_of_the_request_that_collected():
     (finding,) = found(RULE, [root, out, server("in", 20, 80, out, attributes={a.GC_TIME: 9 * MS})])
 
     assert "of the request's 60.0 ms there" in finding.evidence[0]
-    outer = server("in", 0, 100, attributes={a.GC_TIME: 90 * MS})
+
+
+def test_one_collection_that_two_requests_of_a_process_met_counts_once():
+    outer = server("in", 0, 100, attributes={a.GC_TIME: 60 * MS})
     below = call(10, 90, outer)
-    (finding,) = found(RULE, [outer, below, server("in", 20, 80, below)])
-    assert finding.cost_ns == 40 * MS
+    inner = server("in", 20, 80, below, attributes={a.GC_TIME: 60 * MS})
+    (finding,) = found(RULE, [outer, below, inner])
+
+    assert (finding.cost_ns, finding.at_most) == (60 * MS, True)
+    assert "2 requests to the process met that" in finding.evidence[0]
 
 
 def test_less_than_a_tenth_is_not_worth_a_word():

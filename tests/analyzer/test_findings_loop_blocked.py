@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from findings_building import found
 from trace_building import MS, call, server, span
 
+from analyzer.analysis import analyze
 from tracekit import attributes as a
 
 RULE = "loop-blocked"
 
 
-def held(total, lag, largest=None, **more):
+def held(total, lag, largest=None, at=0, **more):
     lags = {a.LOOP_LAG: lag * MS, a.LOOP_LAG_LARGEST: (largest or lag) * MS}
-    return server("in", 0, total, attributes=lags, **more)
+    return server("in", at, at + total, attributes=lags, **more)
 
 
 def blocking(start, end, root, library="urllib3"):
@@ -63,11 +66,86 @@ def test_a_stage_of_that_length_is_named():
     assert "what compute does" in finding.fix[0]
 
 
-def test_code_in_no_stage_is_possible():
-    (finding,) = found(RULE, [held(200, 60)])
+def test_a_stage_that_took_much_longer_may_have_awaited():
+    root = held(1000, 100)
+    (finding,) = found(RULE, [root, span("load", 10, 990, root)])
 
-    assert finding.evidence[1].startswith("Possibly its own code: 200 ms of it")
+    assert finding.evidence[1] == "Possibly load: it took 980 ms, some of that perhaps awaiting."
     assert "PYTHONASYNCIODEBUG" in finding.fix[1]
+
+
+def test_a_blocking_call_that_took_much_longer_did_not_hold_the_loop():
+    root = held(1000, 60)
+    (finding,) = found(RULE, [root, blocking(10, 990, root)])
+
+    assert "blocks its thread" not in finding.evidence[1]
+
+
+def test_code_in_no_stage_is_told_with_its_request():
+    (doubted,) = found(RULE, [held(200, 60)])
+    (likely,) = found(RULE, [held(200, 195)])
+
+    assert doubted.evidence[1].startswith("Possibly the code of in in no stage: it took 200 ms")
+    assert likely.evidence[1] == "Likely: the code of in in no stage took 200 ms of its own."
+
+
+def test_what_a_framework_makes_around_the_code_is_not_named():
+    root = held(200, 195)
+    (finding,) = found(RULE, [root, span("fastapi.endpoint", 1, 199, root, scope="fastapi")])
+
+    assert "fastapi" not in " ".join((*finding.evidence, *finding.fix))
+    assert finding.evidence[1].startswith("Likely: the code of in in no stage took 200 ms")
+
+
+def test_threads_and_the_machine_are_said_to_make_a_loop_late_as_well():
+    (finding,) = found(RULE, [held(200, 90)])
+
+    assert "no other coroutine ran meanwhile" in finding.evidence[0]
+    assert finding.evidence[-1].startswith("Threads that compute, and a busy machine")
+
+
+def within(lag, largest=None, **more):
+    root = held(600, lag, largest)
+    out = call(395, 600, root)
+    return [root, out, held(200, 200, parent=out, at=398, **more)]
+
+
+def test_one_lag_of_two_requests_in_a_process_counts_once():
+    (finding,) = found(RULE, within(214, 200))
+
+    assert (finding.cost_ns, finding.at_most) == (214 * MS, True)
+    assert finding.evidence[1].startswith("2 requests to the process met that")
+    assert finding.evidence[3] == "Another request in the process may have done it instead."
+
+
+def test_the_request_in_the_process_that_took_as_long_is_named():
+    (finding,) = found(RULE, within(214, 200))
+
+    assert finding.evidence[2] == "Likely: the code of in in no stage took 200 ms of its own."
+
+
+def test_two_processes_are_told_apart():
+    other = {a.HOST_ID: "one-host", a.PROCESS_PID: 101}
+
+    assert [f.cost_ns for f in found(RULE, within(100, resource=other))] == [200 * MS, 100 * MS]
+
+
+def test_lags_one_after_the_other_add_up():
+    root = server("in", 0, 500, service="front")
+    calls = [call(start, start + 200, root, service="front") for start in (0, 250)]
+    backs = [held(200, 150, parent=out, at=at) for out, at in zip(calls, (0, 250), strict=True)]
+    (finding,) = found(RULE, [root, *calls, *backs])
+
+    assert finding.cost_ns == 300 * MS
+
+
+def test_a_bound_stands_below_what_was_measured():
+    root = held(600, 300)
+    queued = {a.QUEUE: 10 * MS, a.QUEUE_SOURCE: "tcp_info"}
+    root = replace(root, attributes={**root.attributes, **queued})
+    report = analyze([root])
+
+    assert [finding.rule for finding in report.findings] == ["queued", RULE]
 
 
 def test_it_costs_no_more_than_the_request_spent_in_that_service():

@@ -52,3 +52,14 @@ def test_a_stall_that_the_service_was_itself_kept_waiting_for_is_told_there():
     (finding,) = found(RULE, [root, out])
 
     assert finding.title == "The stream from back:80 stalls"
+
+
+def test_a_stall_that_a_call_explains_half_of_is_told_there():
+    def titles(calls_stall):
+        root = server("in", 0, 1000, attributes=stalled(100, 200))
+        phases = {"wait": (10, 20), "receive": (20, 950)}
+        out = call(10, 950, root, phases, attributes=stalled(95, calls_stall))
+        return [finding.title for finding in found(RULE, [root, out])]
+
+    assert titles(100) == ["The stream from back:80 stalls"]  # that is of 105 to 205 ms
+    assert "The stream that api sends stalls" in titles(90)

@@ -51,6 +51,12 @@ def test_on_two_clocks_it_takes_what_is_left_after_the_servers_span_as_well():
     assert (found["front", "queue"], found["front", "network"]) == (50, 10)
 
 
+def test_while_another_server_of_the_call_was_at_work_it_was_in_no_queue():
+    (edge,) = analyze(request((20, 50, {}), (60, 85, queued(40)))).edges
+
+    assert (edge.queue_ns, edge.network_ns) == (10 * MS, 25 * MS)
+
+
 def test_without_a_queue_nothing_is_said_of_one():
     assert ("front", "queue") not in stages(request((60, 85, {})))
 

@@ -66,12 +66,19 @@ def test_what_is_not_said_is_not_known():
 
 @pytest.mark.parametrize(
     ("source", "quality"),
-    [("x-request-start", "derived"), ("tcp_info", "measured"), ("loop_lag", "inferred")],
+    [("x-request-start", "derived"), ("tcp_info", "measured")],
 )
 def test_a_queue_is_known_as_well_as_who_told_it(source, quality):
     told = {a.QUEUE: MS, a.QUEUE_SOURCE: source}
 
     assert only(server("in", 0, 100, attributes=told)).quality("queued_ns") == quality
+
+
+def test_a_queue_that_cannot_be_is_kept_apart():
+    told = {a.QUEUE: 61_000 * MS, a.QUEUE_SOURCE: "x-request-start"}
+    facts = only(server("in", 0, 100, attributes=told))
+
+    assert (facts.queued_ns, facts.unbelieved_queue_ns) == (None, 61_000 * MS)
 
 
 def test_whose_connection_it_was_is_inferred():
@@ -95,14 +102,39 @@ def test_a_websockets_messages_are_counted_each_way():
     )
 
 
-def test_the_background_lasts_to_the_end_of_the_last_of_it():
+@pytest.mark.parametrize(
+    ("code", "ended"),
+    [
+        (1000, "complete"),
+        (1001, "complete"),
+        (1005, "complete"),
+        (1006, "client left"),
+        (4000, "client left"),
+    ],
+)
+def test_who_closes_a_websocket_has_not_left_it(code, ended):
+    told = {a.ENDED: "client_left", a.WEBSOCKET_SENT: 1, a.WEBSOCKET_CLOSE: code}
+
+    assert only(server("in", 0, 9, attributes=told)).ended == ended
+
+
+def test_the_background_is_the_time_that_the_process_worked_on():
     root = server("in", 0, 100)
     marked = {a.BACKGROUND: True}
     after = span("background", 100, 160, root, attributes=marked)
     failed = {**marked, a.ERROR_TYPE: "ValueError"}
-    facts = only(root, after, span("background", 150, 190, root, attributes=failed))
+    later = span("later", 500, 510, root)
+    facts = only(root, after, span("background", 150, 190, root, attributes=failed), later)
 
-    assert (facts.background_ns, facts.background_error) == (90 * MS, "ValueError")
+    assert (facts.background_ns, facts.background_error) == (100 * MS, "ValueError")
+
+
+@pytest.mark.parametrize("resource", [{a.HOST_ID: "one-host", a.PROCESS_PID: 101}, {}])
+def test_what_another_or_an_unknown_process_does_later_is_no_background(resource):
+    root = server("in", 0, 100, resource=resource if not resource else {a.HOST_ID: "h"})
+    report = analyze([root, span("speak", 60_000, 61_000, root, resource=resource)])
+
+    assert report.service_facts[0].background_ns is None
 
 
 def test_a_span_that_began_before_the_answer_is_no_background():

@@ -70,7 +70,8 @@ def served(home: Path, count: int) -> list[dict[str, Any]]:
 
 def read(file: Path) -> list[dict[str, Any]]:
     found = []
-    for line in file.read_text().splitlines():
+    whole, _, _being_written = file.read_text().rpartition("\n")
+    for line in whole.splitlines():
         for batch in json.loads(line)["resourceSpans"]:
             told = {a["key"]: a["value"] for a in batch["resource"]["attributes"]}
             name = told["service.name"]["stringValue"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,7 +12,8 @@ from pathlib import Path
 import pytest
 from processes import clean_environment, tracekit
 
-from tracekit.auto.command import SITE
+from analyzer.run_command import SITE
+from tracekit.auto import bootstrap
 
 RUN = (sys.executable, "-m", "analyzer.cli", "run", "--")
 PROGRAM = """
@@ -122,7 +125,7 @@ def test_a_setting_that_cannot_work_is_one_line_and_the_program_goes_on(variable
     assert result.stderr.count("\n") == 1
 
 
-def test_a_python_without_tracekit_says_so_and_goes_on(tmp_path):
+def test_a_python_without_tracekit_goes_on_without_a_word(tmp_path):
     # -S leaves out site-packages, and with them whatever is installed.
     lacking = "import sys; sys.path[:0] = [sys.argv[1]]; import sitecustomize; print('goes on')"
     result = subprocess.run(
@@ -133,5 +136,72 @@ def test_a_python_without_tracekit_says_so_and_goes_on(tmp_path):
         text=True,
     )
 
-    assert (result.returncode, result.stdout) == (0, "goes on\n")
-    assert result.stderr == f"tracekit: {sys.executable} is not traced: No module named 'wrapt'\n"
+    assert (result.returncode, result.stdout, result.stderr) == (0, "goes on\n", "")
+
+
+def test_an_old_python_can_read_what_it_finds_in_the_path():
+    ast.parse((Path(SITE) / "sitecustomize.py").read_text(), feature_version=(3, 6))
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", ">&- 2>&-"])
+def test_a_command_starts_with_streams_that_are_closed(closed, tmp_path):
+    command = shlex.join([*RUN, "sh", "-c", 'echo started > "$0"', str(tmp_path / "file")])
+
+    subprocess.run(
+        ["sh", "-c", f"{command} {closed}"], env=clean_environment(tmp_path), check=True, timeout=60
+    )
+
+    assert (tmp_path / "file").read_text() == "started\n"
+
+
+def test_the_empty_command_is_not_found(tmp_path):
+    result = run("", home=tmp_path)
+
+    assert (result.returncode, result.stderr.count("\n")) == (127, 1)
+    assert result.stderr.startswith("tracekit: no command ''")
+
+
+def test_a_command_starts_whatever_opentelemetry_cannot_be_imported_with(tmp_path):
+    nonsense = {"OTEL_PROPAGATORS": "nonsense"}
+
+    result = run("echo", "started", home=tmp_path, **nonsense)
+    serving = run(
+        sys.executable, "-c", "import wsgiref.simple_server; print('on')", home=tmp_path, **nonsense
+    )
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "started\n", "")
+    assert (serving.returncode, serving.stdout) == (0, "on\n")
+    assert "is not traced: Propagator nonsense not found" in serving.stderr
+    assert serving.stderr.count("\n") == 1
+
+
+def test_an_exception_without_a_text_is_said_by_its_name(capsys, monkeypatch):
+    def fail():
+        raise MemoryError
+
+    monkeypatch.setattr(bootstrap, "_done", set())
+    monkeypatch.setattr(bootstrap, "serving", fail)
+
+    bootstrap.cover()
+
+    assert capsys.readouterr().err == "tracekit: this process is not traced: MemoryError\n"
+
+
+SPAWN = """
+import multiprocessing, os
+def told():
+    print(repr(os.environ["TRACEKIT_RUN_COMMAND"].split("\\x1f")[-1]), flush=True)
+if __name__ == "__main__":
+    child = multiprocessing.get_context("spawn").Process(target=told)
+    child.start()
+    child.join()
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-X", "dev", "-W", "ignore"), ("-W", "ignore", "-u")])
+def test_a_spawned_child_knows_the_command_that_names_it(options, tmp_path):
+    (tmp_path / "shop.py").write_text(SPAWN)
+
+    result = run(sys.executable, *options, str(tmp_path / "shop.py"), home=tmp_path)
+
+    assert result.stdout == f"{str(tmp_path / 'shop.py')!r}\n"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fastapi import APIRouter, FastAPI
 from opentelemetry import baggage, propagate, trace
+from opentelemetry.context import attach, detach
 from opentelemetry.trace import SpanKind, StatusCode
 from sockets import Client, get, serving_asgi
 from starlette.applications import Starlette
@@ -433,6 +434,32 @@ def test_a_server_span_that_another_instrumentation_opened_outside_is_continued(
         assert (ours.name, theirs.name) == ("GET", "outer")
         assert ours.parent.span_id == theirs.context.span_id
         assert ours.context.trace_id == theirs.context.trace_id
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_the_baggage_that_an_outer_instrumentation_read_goes_on_from_trusted_callers_only(
+    captured: Capture, trusted: bool
+) -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(dict(baggage.get_all()))
+        await hello(scope, receive, send)
+
+    traced = tracekit.ASGIMiddleware(app, trust_incoming=trusted)
+
+    async def attached(scope: Any, receive: Any, send: Any) -> None:
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        token = attach(propagate.extract(headers))
+        with trace.get_tracer("theirs").start_as_current_span("outer", kind=SpanKind.SERVER):
+            await traced(scope, receive, send)
+        detach(token)
+
+    with serving_asgi(http_only(attached)) as port:
+        get(port, baggage="tenant=blue")
+    ours, theirs = sorted(captured.wait(2), key=lambda span: span.name)
+    assert seen == [{"tenant": "blue"} if trusted else {}]
+    assert ours.parent.span_id == theirs.context.span_id
 
 
 def test_a_span_around_the_whole_server_is_no_part_of_its_requests(captured: Capture) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -226,7 +228,7 @@ def test_work_after_an_error_page_is_in_the_background_like_any_other(captured: 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({**START, "status": 503})
         await send(piece(b"sorry", more=False))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
 
     Server().serve(app)
     page, background = captured.spans
@@ -234,7 +236,19 @@ def test_work_after_an_error_page_is_in_the_background_like_any_other(captured: 
     assert page.attributes[names.ERROR_TYPE] == "503"
     assert background.name == "background"
     assert background.start_time == page.end_time
-    assert background.end_time - background.start_time >= 15_000_000
+    assert background.end_time - background.start_time >= 45_000_000
+
+
+def test_a_turn_of_the_event_loop_after_the_last_byte_is_no_background_work(
+    captured: Capture,
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send(END)
+        await asyncio.sleep(0.008)
+
+    Server().serve(app)
+    assert [span.name for span in captured.spans] == ["GET"]
 
 
 def test_an_exception_after_an_error_page_is_the_pages(captured: Capture) -> None:
@@ -248,3 +262,136 @@ def test_an_exception_after_an_error_page_is_the_pages(captured: Capture) -> Non
     (span,) = captured.spans
     assert span.attributes[names.ERROR_TYPE] == "ZeroDivisionError"
     assert [event.name for event in span.events] == ["exception"]
+
+
+def sized(size: int) -> dict[str, Any]:
+    return {**START, "headers": [(b"Content-Length", b"%d" % size)]}
+
+
+@pytest.mark.parametrize("flag", ["closed", "disconnected"])
+def test_a_response_is_complete_with_its_last_byte_whoever_closes_then(
+    captured: Capture, flag: str
+) -> None:
+    server = Server({"type": "http.disconnect"})
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(sized(3))
+        await send(piece(b"ab"))
+        await send(piece(b"c"))
+        setattr(server, flag, True)
+        await receive()
+        await send(END)
+
+    server.serve(app)
+    found = told(captured)
+    assert found[names.ENDED] == "complete"
+    assert found[names.BODY_BYTES] == 3
+
+
+def test_an_application_that_is_cancelled_after_the_last_byte_has_completed(
+    captured: Capture,
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(sized(1))
+        await send(piece(b"x"))
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        Server().serve(app)
+    assert told(captured)[names.ENDED] == "complete"
+
+
+@pytest.mark.parametrize("flag", ["closed", "disconnected"])
+def test_a_client_that_leaves_before_the_last_byte_of_a_known_length_has_left(
+    captured: Capture, flag: str
+) -> None:
+    server = Server()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(sized(3))
+        await send(piece(b"ab"))
+        setattr(server, flag, True)
+        await send(piece(b"c", more=False))
+
+    server.serve(app)
+    assert told(captured)[names.ENDED] == "client_left"
+
+
+def test_a_client_that_disconnects_in_the_middle_of_a_known_length_has_left(
+    captured: Capture,
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(sized(3))
+        await send(piece(b"ab"))
+        await receive()
+
+    Server({"type": "http.disconnect"}).serve(app)
+    assert told(captured)[names.ENDED] == "client_left"
+
+
+def test_a_head_without_a_body_is_complete_though_the_client_closes_at_once(
+    captured: Capture,
+) -> None:
+    server = Server()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(sized(3))
+        server.disconnected = True
+        await send(END)
+
+    server.serve(app, "HEAD")
+    assert told(captured)[names.ENDED] == "complete"
+
+
+def test_the_first_of_two_statuses_stays(captured: Capture) -> None:
+    Server().serve(says(START, {**START, "status": 500}, piece(b"x", more=False)))
+    (span,) = captured.spans
+    assert told(captured)[names.HTTP_STATUS] == 200
+    assert span.status.status_code is StatusCode.UNSET
+
+
+def test_an_error_page_for_a_client_that_has_left_is_no_failure(captured: Capture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({**START, "status": 500})
+        await send(piece(b"no body", more=False))
+
+    Server({"type": "http.disconnect"}).serve(app, "POST")
+    (span,) = captured.spans
+    found = told(captured)
+    assert (found[names.ENDED], found[names.HTTP_STATUS]) == ("client_left", 500)
+    assert names.ERROR_TYPE not in found
+    assert span.status.status_code is StatusCode.UNSET
+
+
+def test_a_request_that_fails_leaves_no_cycle_behind(captured: Capture) -> None:
+    class Failure(Exception):
+        pass
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise Failure
+
+    async def failing() -> weakref.ref[Failure]:
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        server = Server()
+        try:
+            await tracekit.ASGIMiddleware(app)(scope, server.receive, server.send)  # type: ignore[arg-type]
+        except Failure as error:
+            return weakref.ref(error)
+        raise AssertionError
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(failing())() is None
+    finally:
+        gc.enable()
+
+
+def test_a_scope_that_is_used_again_is_another_request(captured: Capture) -> None:
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    app = tracekit.ASGIMiddleware(tracekit.ASGIMiddleware(says(START, END)))
+    for _ in range(3):
+        server = Server()
+        asyncio.run(app(scope, server.receive, server.send))  # type: ignore[arg-type]
+    assert len({span.attributes[names.REQUEST_ID] for span in captured.spans}) == 3

@@ -110,7 +110,8 @@ def test_the_applications_own_close_is_the_code(captured: Capture) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "how"), [(1000, "complete"), (1001, "client_left"), (1006, "client_left")]
+    ("code", "how"),
+    [(1000, "complete"), (1001, "complete"), (1005, "complete"), (1006, "client_left")],
 )
 def test_a_client_that_went_away_is_told_from_one_that_closed(
     captured: Capture, code: int, how: str
@@ -126,7 +127,7 @@ def test_a_client_that_went_away_is_told_from_one_that_closed(
     assert span.status.status_code is StatusCode.UNSET
 
 
-@pytest.mark.parametrize(("code", "how"), [(1000, "complete"), (1001, "client_left")])
+@pytest.mark.parametrize(("code", "how"), [(1000, "complete"), (1006, "client_left")])
 def test_an_endpoint_that_lets_the_goodbye_through_is_no_failure(
     captured: Capture, code: int, how: str
 ) -> None:
@@ -179,6 +180,13 @@ def test_a_client_that_takes_nothing_more_has_left(captured: Capture) -> None:
     (span,) = captured.spans
     assert told(captured)[names.ENDED] == "client_left"
     assert span.status.status_code is StatusCode.UNSET
+
+
+@pytest.mark.parametrize("text", ["", "plain", "café", "\u65e5\u672c"])
+def test_the_bytes_of_a_text_are_those_on_the_wire(captured: Capture, text: str) -> None:
+    close = {"type": "websocket.close"}
+    serve(says(ACCEPT, {"type": "websocket.send", "text": text}, close), CONNECT)
+    assert told(captured)[names.WEBSOCKET_SENT_BYTES] == len(text.encode())
 
 
 def test_the_counts_are_of_messages_and_not_of_a_body(captured: Capture) -> None:

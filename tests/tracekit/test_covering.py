@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import threading
@@ -21,7 +22,7 @@ from uvicorn.config import Config
 from waitress.server import BaseWSGIServer, create_server
 
 import tracekit
-from tracekit.auto.command import SITE
+from analyzer.run_command import SITE
 from tracekit.clients.libraries import LIBRARIES, Library
 from tracekit.frameworks import cover_hooks, covering
 from tracekit.frameworks.catalogue import APPLICATIONS, SERVERS, Framework
@@ -123,6 +124,51 @@ def test_middleware_that_the_application_has_itself_is_the_one_that_counts(captu
     assert len(captured.wait(2)) == 2
 
 
+@pytest.fixture
+def beginnings(covered: None) -> Iterator[list[str]]:
+    """Count how often tracing is begun for the first application that is served."""
+    begun: list[str] = []
+    covering.before_serving(lambda: begun.append("begun"))
+    yield begun
+    covering._begin.clear()
+
+
+def test_an_application_with_the_middleware_begins_tracing_as_a_server_takes_it(beginnings):
+    app = tracekit.WSGIMiddleware(flask())
+
+    assert beginnings == []
+    assert covering.covered_wsgi(app) is app
+    assert beginnings == ["begun"]
+
+
+async def serve_nothing(*_connection: Any) -> None: ...
+
+
+@pytest.mark.parametrize("kind", ["ASGI", "WSGI"])
+def test_the_middleware_begins_tracing_whatever_calls_it(kind, beginnings):
+    if kind == "WSGI":
+        environ = {"REQUEST_METHOD": "GET", "SERVER_NAME": "test"}
+        app = tracekit.WSGIMiddleware(lambda _environ, _start: [b"ok"])
+        assert beginnings == []
+        [*app(environ, lambda *_: None)]
+    else:
+        app = tracekit.ASGIMiddleware(serve_nothing)
+        assert beginnings == []
+        asyncio.run(app({"type": "lifespan"}, serve_nothing, serve_nothing))
+
+    assert beginnings == ["begun"]
+
+
+def test_a_beginning_that_fails_leaves_the_application_alone(covered):
+    def fail() -> None:
+        raise RuntimeError("no")
+
+    covering.before_serving(fail)
+    answer = tracekit.WSGIMiddleware(lambda _environ, _start: [b"ok"])
+
+    assert [*answer({"REQUEST_METHOD": "GET", "SERVER_NAME": "test"}, lambda *_: None)] == [b"ok"]
+
+
 def test_everything_is_put_back():
     before = [vars(owner)[name] for owner, name in WATCHED]
     init = BaseWSGIServer.__init__
@@ -165,7 +211,7 @@ def test_a_setting_that_cannot_work_leaves_the_application_as_it_is(monkeypatch)
 
 
 def test_run_waits_for_everything_that_has_hooks():
-    with open(f"{SITE}/sitecustomize.py") as file:
+    with open(f"{SITE}/../startup.py") as file:
         awaited = set(re.findall(r'^    "([\w.]+)",$', file.read(), re.MULTILINE))
 
     never_alone = {"http.client", "uvloop"}  # what calls or serves by them is awaited

@@ -23,7 +23,8 @@ def examined(home: Path, **environ: str) -> Report:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("OTEL_", "TRACEKIT_"))]:
             patch.delenv(name)
-        for name, value in {"TRACEKIT_HOME": str(home), **environ}.items():
+        said = {"TRACEKIT_HOME": str(home), "OTEL_PYTHON_DISTRO": "tracekit", **environ}
+        for name, value in said.items():
             patch.setenv(name, value)
         return examine()
 
@@ -38,7 +39,9 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_an_environment_in_order_exits_with_0_and_80_columns(tmp_path):
-    result = tracekit("doctor", env=clean_environment(tmp_path / "home"))
+    env = clean_environment(tmp_path / "home", OTEL_PYTHON_DISTRO="tracekit")
+
+    result = tracekit("doctor", env=env)
 
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.endswith("Nothing is wrong.\n")
@@ -49,7 +52,9 @@ def test_an_environment_in_order_exits_with_0_and_80_columns(tmp_path):
 
 
 def test_json_has_all_of_it(tmp_path):
-    report = json.loads(tracekit("doctor", "--json", env=clean_environment(tmp_path)).stdout)
+    env = clean_environment(tmp_path, OTEL_PYTHON_DISTRO="tracekit")
+
+    report = json.loads(tracekit("doctor", "--json", env=env).stdout)
 
     packages = {one["name"]: one for one in report["packages"]}
     assert packages["httpx"]["kind"] == "client"

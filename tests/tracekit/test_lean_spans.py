@@ -287,6 +287,45 @@ def test_events_and_exceptions_are_kept_in_their_order(provider):
     assert exception.attributes["exception.message"] == "no"
 
 
+class Odd(Exception):
+    def __str__(self):
+        raise ZeroDivisionError
+
+
+class Sdk:
+    """The same exception on one of the SDK's spans."""
+
+    def __init__(self, error):
+        span = TracerProvider(shutdown_on_exit=False).get_tracer("test").start_span("GET")
+        span.record_exception(error)
+        self.told = dict(span.events[0].attributes)
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), json.JSONDecodeError("no", "{", 0)], ids=str)
+def test_an_exception_is_told_as_the_sdk_tells_it(provider, error):
+    span = started(provider)
+    span.record_exception(error)
+
+    assert dict(span.events[0].attributes) == Sdk(error).told
+
+
+def test_an_exception_that_cannot_be_shown_has_its_event_all_the_same(provider):
+    span = started(provider)
+    span.record_exception(Odd())
+
+    assert span.events[0].attributes["exception.type"] == f"{__name__}.Odd"
+    assert "failed" in span.events[0].attributes["exception.message"]
+
+
+def test_a_key_that_is_no_string_is_left_to_the_sdks_rules(provider):
+    span = started(provider)
+    span.set_attribute(5, "x")
+    span.set_attributes({"": 1, "kept": 2})
+
+    assert span.attributes["kept"] == 2
+    assert all(type(key) is str and key for key in span.attributes)
+
+
 def test_a_span_that_has_ended_is_as_it_was(provider):
     ends = Ended(lambda span: span.name)
     provider.add_span_processor(ends)

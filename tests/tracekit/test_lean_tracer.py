@@ -7,6 +7,8 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import (
     ALWAYS_OFF,
@@ -29,6 +31,8 @@ from opentelemetry.trace import (
 
 from tracekit.lean_spans import LeanSpan, put
 from tracekit.lean_tracer import LeanTracer
+from tracekit.server import Exchange
+from tracekit.serving import Serving
 from tracekit.testing import Capture
 
 GIVEN = {"http.request.method": "GET", "server.port": 80}
@@ -259,6 +263,22 @@ def test_of_more_attributes_than_the_limit_the_first_stay_and_nobody_is_told(
     put(span, {"last": 1})
 
     assert list(span.attributes) == [*GIVEN, "later.0", "later.1", "later.2"]
+    assert caplog.records == []
+
+
+def test_a_limit_leaves_the_request_id_on_the_server_span_and_nobody_is_told(monkeypatch, caplog):
+    ended = InMemorySpanExporter()
+    provider = TracerProvider(span_limits=SpanLimits(max_span_attributes=6), shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(ended))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    exchange = Exchange("GET", {"x-request-id": ["turn-7"]}, Serving(), {})
+    exchange.start({f"described.{number}": number for number in range(8)})
+    exchange.respond(200)
+    exchange.end()
+
+    (span,) = ended.get_finished_spans()
+    assert span.attributes["tracekit.request_id"] == "turn-7"
+    assert len(span.attributes) == 6
     assert caplog.records == []
 
 

@@ -117,6 +117,79 @@ def test_an_idle_loop_has_no_timers() -> None:
     assert asyncio.run(main()) == []
 
 
+def slow_after(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr(loop_lag, "_LIVELY", int(seconds * 1e9))
+
+
+def beats(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows with each beat."""
+    seen: list[int] = []
+    beat = loop_lag.Watch._beat
+
+    def counted(watch: loop_lag.Watch) -> None:
+        seen.append(1)
+        beat(watch)
+
+    monkeypatch.setattr(loop_lag.Watch, "_beat", counted)
+    return seen
+
+
+def test_what_is_only_kept_open_hardly_wakes_the_loop(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_after(monkeypatch, 0.05)
+    seen = beats(monkeypatch)
+
+    async def main() -> int:
+        watched = loop_lag.enter()
+        await until(lambda: loop_lag._here.watch._is_slow)  # type: ignore[union-attr]
+        before = len(seen)
+        await asyncio.sleep(0.5)
+        assert watched is not None
+        return len(seen) - before
+
+    assert 1 <= run(main()) <= 6
+
+
+def test_the_beat_is_quick_again_as_soon_as_somebody_enters(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_after(monkeypatch, 0.05)
+    seen = beats(monkeypatch)
+
+    async def main() -> Lag:
+        kept_open = loop_lag.enter()
+        watch: Any = loop_lag._here.watch
+        await until(lambda: watch._is_slow)
+        slow_after(monkeypatch, 60)
+        entered = loop_lag.enter()
+        assert not watch._is_slow
+        before = len(seen)
+        await until(lambda: len(seen) >= before + 3)
+        hold(0.06)
+        await asyncio.sleep(0.03)
+        assert loop_lag.leave(kept_open).total >= 40 * MS
+        return loop_lag.leave(entered)
+
+    assert run(main()).largest >= 40 * MS
+
+
+def test_a_long_block_is_seen_by_the_slow_beat_too(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_after(monkeypatch, 0.05)
+
+    async def main() -> Lag:
+        kept_open = loop_lag.enter()
+        watch: Any = loop_lag._here.watch
+        await until(lambda: watch._is_slow)
+        hold(0.3)
+        await asyncio.sleep(0.02)
+        return loop_lag.leave(kept_open)
+
+    assert 190 * MS < run(main()).largest < 600 * MS
+
+
 def test_one_that_never_leaves_does_not_keep_the_beat(run: Any) -> None:
     async def main() -> None:
         forgotten = loop_lag.enter()

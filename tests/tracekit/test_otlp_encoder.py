@@ -190,6 +190,11 @@ def test_spans_are_grouped_by_resource_and_scope() -> None:
     ] == [[("tracekit", 2), ("httpx", 1)], [("tracekit", 1)]]
 
 
+def test_a_key_that_is_no_string_does_not_cost_the_span() -> None:
+    told = only_span(span(attributes={5: "x", "n": 1}))["attributes"]
+    assert [pair["key"] for pair in told] == ["5", "n"]
+
+
 def test_a_span_that_cannot_be_encoded_does_not_take_its_batch_with_it() -> None:
     class Unprintable:
         def __str__(self) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,18 +17,21 @@ from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import include, path, re_path
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, WebSocket
 from flask import Blueprint, Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from sockets import get, serving_asgi, serving_wsgi
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount, Route
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import tracekit
+from tracekit import mounts
 from tracekit.frameworks import route_hooks
 from tracekit.route import asgi_route, wsgi_route
 from tracekit.testing import Capture
@@ -133,6 +138,10 @@ def test_fastapis_sub_applications_and_routers(captured):
         ),
         ({"path": "/same/same", "path_params": {"a": "same", "b": "same"}}, "/{a}/{b}"),
         ({"path": "/a/b", "path_params": {"x": "elsewhere"}}, None),
+        ({"path": "/users/users", "path_params": {"name": "users"}}, None),
+        ({"path": "/d/2026-01-05/7", "path_params": {"d": date(2026, 1, 6), "n": 7}}, None),
+        ({"path": "/f/a/b/a/b", "path_params": {"rest": "a/b"}}, None),
+        ({"path": "/d/x/7", "path_params": {"d": "x"}, "path_template": "/d/{d}/7"}, "/d/{d}/7"),
         ({"path": "/a/b", "path_params": {}}, None),
         ({"path": "/a/b"}, None),
         ({"path": "/a/b", "path_params": 3}, None),
@@ -140,6 +149,109 @@ def test_fastapis_sub_applications_and_routers(captured):
 )
 def test_a_router_that_leaves_its_parameters_is_enough(scope, route):
     assert asgi_route({"type": "http", **scope}) == route
+
+
+class Day(Convertor[datetime]):
+    """One whose values do not look like their text in the path."""
+
+    regex = "[0-9-]{10}"
+
+    def convert(self, value: str) -> datetime:
+        return datetime.fromisoformat(value)
+
+    def to_string(self, value: datetime) -> str:
+        return f"{value:%Y-%m-%d}"
+
+
+def routes_of(app: Any, *paths: str, kind: str = "http") -> list[str | None]:
+    """Return the routes of requests to *app* for *paths*, without a server."""
+
+    async def receive() -> Any:
+        return {"type": f"{kind}.request" if kind == "http" else "websocket.connect"}
+
+    async def send(_message: Any) -> None:
+        pass
+
+    def ask(path: str) -> str | None:
+        scope = {"type": kind, "method": "GET", "path": path, "root_path": "", "headers": []}
+        scope |= {"query_string": b"", "scheme": "http", "server": ("x", 80)}
+        asyncio.run(app(scope, receive, send))
+        return asgi_route(scope)
+
+    return [ask(path) for path in paths]
+
+
+def test_a_mounts_template_does_not_depend_on_the_values_of_its_parameters():
+    register_url_convertor("day", Day())
+    app = Starlette(
+        routes=[
+            Mount("/users/{name}", routes=[Route("/list", ok)]),
+            Mount("/d/{day:day}", routes=[Route("/x/{n}", ok)]),
+            Mount("/{a}/b/{c}", routes=[Route("/{a}", ok)]),
+        ]
+    )
+
+    found = routes_of(app, "/users/users/list", "/d/2026-01-05/x/3", "/b/b/b/b", "/d/2026-01-06/y")
+
+    expected = ["/users/{name}/list", "/d/{day:day}/x/{n}", "/{a}/b/{c}/{a}", "/d/{day:day}"]
+    assert found == expected
+
+
+def test_what_is_mounted_twice_has_a_route_for_each():
+    shared = GZipMiddleware(Starlette(routes=[Route("/{item}", ok), Route("/{item}/more", ok)]))
+    app = Starlette(routes=[Mount("/v1/{of}", app=shared), Mount("/v2", app=shared)])
+
+    found = routes_of(app, "/v1/v2/v2", "/v2/v1", "/v2/v1/more", "/v2/a/b/c")
+
+    assert found == ["/v1/{of}/{item}", "/v2/{item}", "/v2/{item}/more", "/v2"]
+
+
+def test_a_route_that_is_added_later_is_found():
+    app = Starlette(routes=[Route("/first", ok)])
+    assert routes_of(app, "/first") == ["/first"]
+
+    app.router.routes.append(Mount("/late/{x}", routes=[Route("/late", ok)]))
+
+    assert routes_of(app, "/late/late/late", "/first") == ["/late/{x}/late", "/first"]
+
+
+def test_fastapis_included_routers_below_mounts():
+    inner, outer, sub, main = APIRouter(prefix="/v2"), APIRouter(), FastAPI(), FastAPI()
+    inner.add_api_route("/items/{item}", lambda item: item)
+    inner.add_route("/plain/{x}", ok)
+    outer.include_router(inner, prefix="/in/{tenant}")
+    sub.include_router(outer, prefix="/a")
+    sub.include_router(outer, prefix="/b")
+    main.mount("/sub/{sub}", sub)
+
+    paths = ["/sub/sub/a/in/in/v2/items/v2", "/sub/b/b/in/b/v2/items/1", "/sub/1/a/in/2/plain/3"]
+    assert routes_of(main, *paths, "/sub/1/docs", "/sub/sub/no") == [
+        "/sub/{sub}/a/in/{tenant}/v2/items/{item}",
+        "/sub/{sub}/b/in/{tenant}/v2/items/{item}",
+        "/sub/{sub}/a/in/{tenant}/plain/{x}",
+        "/sub/{sub}/docs",
+        "/sub/{sub}",
+    ]
+
+
+def test_fastapis_included_websockets():
+    async def talk(socket: WebSocket, room: str) -> None:
+        await socket.accept()
+
+    router, main = APIRouter(), FastAPI()
+    router.add_api_websocket_route("/rooms/{room}", talk)
+    main.include_router(router, prefix="/api")
+
+    assert routes_of(main, "/api/rooms/rooms", kind="websocket") == ["/api/rooms/{room}"]
+
+
+def test_endpoints_that_are_among_no_routes_are_not_looked_for_without_end():
+    router = Starlette(routes=[Route("/a", ok)]).router
+    for _ in range(500):
+        assert mounts.template({"router": router, "endpoint": object(), "path": "/a"}) is None
+
+    kept = vars(router)[mounts._KEPT]
+    assert len(kept._lost) <= 100
 
 
 values = st.text(st.characters(exclude_characters="/{}", exclude_categories=["Cs"]), min_size=1)

@@ -59,7 +59,6 @@ HOOKS = {
     "Body._first",
     "Body.close",
     "ListBody.close",
-    "ListBody._end",
     "TimedInput._note",
     "_Start.__init__",  # assignments
     "TimedInput.read",
@@ -90,6 +89,7 @@ GUARDS = {
     "_Start.follow",
     "Body._give",
     "Body._taken",
+    "ListBody._taken",
     "Body._how",
     "Exchange.start",
     "Exchange.end",

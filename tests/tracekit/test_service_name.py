@@ -30,6 +30,8 @@ FOLDER = "/srv/shop"
         ("python /bin/flask --app hello run", "hello"),
         ("python /bin/flask --app=hello.web:create_app() run", "hello"),
         ("python /bin/flask run", "shop"),
+        ("python /bin/quart --app qu run", "qu"),
+        ("python /bin/litestar --app li.web:app run", "li"),
         ("python /bin/celery -A tasks worker", "tasks"),
         ("python /bin/fastapi run tts/main.py", "main"),
         ("python /bin/fastapi dev", "shop"),

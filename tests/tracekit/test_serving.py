@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -62,8 +64,21 @@ def fails(_caller: Any) -> bool:
     raise ZeroDivisionError
 
 
+async def coroutine(scope: Any) -> bool:
+    return True
+
+
+class Asynchronous:
+    async def __call__(self, scope: Any) -> bool:
+        return True
+
+
+UNCLEAR = (lambda caller: coroutine(caller), lambda caller: "yes", lambda caller: None)
+"""What cannot be refused at start, and says neither True nor False."""
+
+
 @BOTH
-@pytest.mark.parametrize("trust", [None, True, lambda caller: True, lambda caller: "yes"])
+@pytest.mark.parametrize("trust", [None, True, lambda caller: True])
 def test_a_trusted_caller_is_continued(captured: Capture, under: Under, trust: Any) -> None:
     with under(trust_incoming=trust) as port:
         _, headers, _ = get(port, X_Request_ID="turn-7", traceparent=TRACEPARENT)
@@ -74,7 +89,7 @@ def test_a_trusted_caller_is_continued(captured: Capture, under: Under, trust: A
 
 
 @BOTH
-@pytest.mark.parametrize("trust", [False, lambda caller: False, fails])
+@pytest.mark.parametrize("trust", [False, lambda caller: False, fails, *UNCLEAR])
 def test_a_caller_that_is_not_trusted_begins_anew(
     captured: Capture, under: Under, trust: Any
 ) -> None:
@@ -93,6 +108,28 @@ def test_a_function_that_fails_is_counted(captured: Capture) -> None:
     with under_asgi(trust_incoming=fails) as port:
         assert get(port)[0] == 200
     assert guard.faults()["serving.trust_incoming"] == before + 1
+
+
+@pytest.mark.parametrize("trust", UNCLEAR)
+@pytest.mark.filterwarnings("error")  # a coroutine that nobody awaits is one
+def test_a_function_that_says_neither_true_nor_false_is_counted(
+    captured: Capture, trust: Any
+) -> None:
+    before = guard.faults().get("serving.trust_incoming", 0)
+    assert serving(trust_incoming=trust).trusts({}) is False
+    gc.collect()
+    assert guard.faults()["serving.trust_incoming"] == before + 1
+
+
+def test_a_function_that_fails_with_what_cannot_be_shown_says_no() -> None:
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    def trust(_caller: Any) -> bool:
+        raise Odd
+
+    assert serving(trust_incoming=trust).trusts({}) is False
 
 
 def test_a_function_chooses_by_the_scope_or_the_environ(captured: Capture) -> None:
@@ -204,15 +241,12 @@ def test_traceresponse_names_the_server_span(captured: Capture, under: Under) ->
 # --- what cannot work -------------------------------------------------------------------------
 
 
-async def coroutine(scope: Any) -> bool:
-    return True
-
-
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
         ({"trust_incoming": "yes"}, "trust_incoming is 'yes'"),
         ({"trust_incoming": coroutine}, "a plain function"),
+        ({"trust_incoming": Asynchronous()}, "a plain function"),
         ({"server_timing": 1}, "server_timing is 1"),
         ({"traceresponse": "on"}, "traceresponse is 'on'"),
         ({"capture_request_headers": "x-tenant"}, "give a list of header names"),
@@ -270,3 +304,45 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACEKIT_CAPTURE_REQUEST_HEADERS", " ")
     assert serving().trust_incoming is True
     assert serving().request_headers == frozenset()
+
+
+# --- two of our middlewares -------------------------------------------------------------------
+
+
+def ignored(caplog: pytest.LogCaptureFixture, inner: Any, **outer: Any) -> list[str]:
+    """Return what is logged of two requests through an *outer* middleware and the *inner* one."""
+    with serving_asgi(tracekit.ASGIMiddleware(inner, **outer)) as port:
+        get(port)
+        get(port)
+    return [one.getMessage() for one in caplog.records if "two_middlewares" in one.getMessage()]
+
+
+def test_settings_of_an_inner_middleware_that_do_not_count_are_told_of_once(
+    captured: Capture, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "_faults", Counter())
+    inner = tracekit.ASGIMiddleware(asgi_app, trust_incoming=False, traceresponse=True)
+    (told,) = ignored(caplog, inner)
+    assert "trust_incoming, traceresponse of the inner one is ignored" in told
+    assert guard.faults()["server.two_middlewares"] == 2
+
+
+def test_an_inner_middleware_that_wants_nothing_else_is_not_told_of(
+    captured: Capture, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "_faults", Counter())
+    plain = tracekit.ASGIMiddleware(asgi_app)
+    same = tracekit.ASGIMiddleware(asgi_app, trust_incoming=False)
+    assert ignored(caplog, plain, trust_incoming=False) == []
+    assert ignored(caplog, same, trust_incoming=False) == []
+
+
+def test_an_edge_that_telemetry_around_it_has_left_open_is_warned_of(captured: Capture) -> None:
+    app = FastAPI()  # its own telemetry is outside of what is added
+    app.add_middleware(tracekit.ASGIMiddleware, trust_incoming=False)
+    before = guard.faults().get("asgi.trust_incoming", 0)
+
+    with serving_asgi(app) as port:
+        get(port, "/nowhere", traceparent=TRACEPARENT)
+
+    assert guard.faults()["asgi.trust_incoming"] == before + 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import time
+import weakref
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
@@ -79,6 +82,85 @@ def test_a_body_that_no_server_sends_is_not_counted(
     Server(method).serve(answers(shape([b"x" * 10]), status))
     found = told(captured)
     assert (found[names.BODY_CHUNKS], found[names.BODY_BYTES]) == (0, 0)
+
+
+def test_pieces_of_a_list_are_chunks_from_when_the_server_gets_them(captured: Capture) -> None:
+    body = iter(Server().call(answers([b"ab", b"", b"cde"])))
+    next(body)
+    time.sleep(0.02)  # a slow client
+    assert list(body) == [b"", b"cde"]
+    found = told(captured)
+    assert (found[names.BODY_CHUNKS], found[names.BODY_BYTES]) == (2, 5)
+    assert found[names.BODY_FIRST_CHUNK] < 20_000_000 <= found[names.BODY_CONSUMER]
+
+
+def test_a_list_in_one_piece_begins_before_the_client_has_it(captured: Capture) -> None:
+    body = iter(Server().call(answers([b"x"])))
+    next(body)
+    time.sleep(0.02)
+    assert list(body) == []
+    (span,) = captured.spans
+    assert told(captured)[names.BODY_FIRST_CHUNK] < 20_000_000 <= span.end_time - span.start_time
+
+
+def test_a_list_that_is_closed_early_has_what_the_server_took(captured: Capture) -> None:
+    body = Server().call(answers([b"ab", b"cd"]))
+    next(iter(body))
+    body.close()
+    found = told(captured)
+    assert (found[names.ENDED], found[names.BODY_BYTES]) == ("client_left", 2)
+
+
+def test_a_list_that_the_server_reads_as_one_is_counted_at_its_close(captured: Capture) -> None:
+    Server().call(answers([b"ab", b"cd"])).close()
+    found = told(captured)
+    assert (found[names.ENDED], found[names.BODY_BYTES]) == ("complete", 4)
+
+
+def test_an_environ_that_is_used_again_is_another_request(captured: Capture) -> None:
+    server = Server()
+    app = tracekit.WSGIMiddleware(answers([b"x"]))
+    for _ in range(2):
+        server.serve(app)
+    assert len({span.attributes[names.REQUEST_ID] for span in captured.spans}) == 2
+
+
+def test_an_inner_middleware_that_is_called_late_is_inside_the_same_request(
+    captured: Capture,
+) -> None:
+    inner = tracekit.WSGIMiddleware(answers([b"x"]))
+
+    def app(environ: Any, start_response: Any) -> Iterator[bytes]:
+        yield from inner(environ, start_response)
+
+    assert Server().serve(app) == b"x"
+    assert len(captured.spans) == 1
+
+
+def test_a_close_that_fails_leaves_no_cycle_behind(captured: Capture) -> None:
+    class Failure(Exception):
+        pass
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"x"
+
+        def close(self) -> None:
+            raise Failure
+
+    def failing() -> weakref.ref[Failure]:
+        try:
+            Server().serve(answers(Body()))
+        except Failure as error:
+            return weakref.ref(error)
+        raise AssertionError
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert failing()() is None
+    finally:
+        gc.enable()
 
 
 def test_what_goes_through_write_is_counted_with_the_rest(captured: Capture) -> None:

@@ -6,11 +6,16 @@ import os
 import sys
 import threading
 
+from opentelemetry import trace
+from opentelemetry.trace import ProxyTracerProvider
+
 from tracekit import lifecycle
+from tracekit.auto import handover
 from tracekit.auto.naming import service_name
 from tracekit.frameworks import cover_hooks
 from tracekit.frameworks.covering import before_serving
 from tracekit.serving import serving
+from tracekit.settings import DEFAULT_SERVICE
 
 COMMAND = "TRACEKIT_RUN_COMMAND"
 """A process's command line, for those of its children whose own says no name."""
@@ -36,17 +41,41 @@ def cover() -> None:
 
 
 def start() -> None:
-    """Start tracing, until the application's own ``init`` takes over. Never raises.
+    """Start tracing, until the application's own ``init`` takes over, if it has not. Never raises.
 
     What it cannot work with is one line on stderr.
     """
     if _is_first("start"):
         cover()
         try:
-            lifecycle.init(_name())
-            lifecycle.give_way()
+            if lifecycle.is_settled():
+                return
+            _begin()
         except Exception as error:
             _say(error)
+
+
+def _begin() -> None:
+    is_free = isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
+    lifecycle.init(_name())
+    lifecycle.give_way()
+    if is_free and lifecycle.has_started():
+        handover.prepare(_begin_again)
+
+
+def _begin_again() -> None:
+    """Join the provider that the host has set. Never raises."""
+    try:
+        lifecycle.init(None if _is_named_by_host() else _name())
+        lifecycle.give_way()
+    except Exception as error:
+        _say(error)
+
+
+def _is_named_by_host() -> bool:
+    resource = getattr(trace.get_tracer_provider(), "resource", None)
+    name = resource.attributes.get("service.name", "") if resource else ""
+    return bool(name) and not str(name).startswith(DEFAULT_SERVICE)
 
 
 def _is_first(what: str) -> bool:
@@ -75,4 +104,5 @@ def _is_named() -> bool:
 
 
 def _say(error: Exception) -> None:
-    print(f"tracekit: this process is not traced: {error}", file=sys.stderr)
+    reason = str(error) or type(error).__name__
+    print(f"tracekit: this process is not traced: {reason}", file=sys.stderr)

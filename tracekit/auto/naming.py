@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
+from tracekit.auto.startup import program
+
 # ``module:attribute``, with Hypercorn's kind before it; neither host:8000 nor unix:/a/path.
 _TARGET = re.compile(r"(?:(?:asgi|wsgi):)?([A-Za-z_./][\w./\\-]*):[A-Za-z_][\w.]*(?:\(.*\))?")
 _MODULE = re.compile(r"(?!.*\.py$)[A-Za-z_][\w.]*")
@@ -18,8 +20,7 @@ _SERVERS = (
     "waitress",
     "daphne",
 )
-_BY_OPTION = ("flask", "celery", "dramatiq")
-_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
+_BY_OPTION = ("flask", "quart", "litestar", "celery", "dramatiq")
 _SAYS_NOTHING = ("wsgi", "asgi", "src", "__main__")
 
 
@@ -30,32 +31,20 @@ def service_name(argv: Sequence[str], environ: Mapping[str, str], folder: str) -
     module of ``-m``, or for ``manage.py`` the project's folder. None where the command says nothing
     (``python -c``, a worker that multiprocessing started).
     """
-    program, arguments = _program(argv)
-    if not program:
+    found, arguments = program(argv)
+    if not found:
         return None
-    stem = _stem(program)
+    stem = _stem(found)
     if stem in ("manage", "django-admin"):
-        return PurePath(folder, program).parent.name or None
+        return PurePath(folder, found).parent.name or None
     if stem in _SERVERS:
         return _target(arguments, folder) or stem
     if stem in _BY_OPTION:
-        told = _option(arguments, ("--app", "-A")) or environ.get("FLASK_APP")
+        told = _option(arguments, ("--app", "-A")) or environ.get(f"{stem.upper()}_APP")
         return _of_module(told.partition(":")[0], folder) if told else _folder(folder) or stem
     if stem == "fastapi":
         return _fastapi(arguments, folder) or stem
-    return _of_module(program, folder)
-
-
-def _program(argv: Sequence[str]) -> tuple[str | None, Sequence[str]]:
-    """Return the script or module that the interpreter runs, and its arguments."""
-    at = 1
-    while at < len(argv) and argv[at].startswith("-"):
-        if argv[at] == "-m":
-            return (argv[at + 1], argv[at + 2 :]) if at + 1 < len(argv) else (None, ())
-        if argv[at].startswith("-c") or argv[at] == "-":
-            return None, ()
-        at += 2 if argv[at] in _WITH_VALUE else 1
-    return (argv[at], argv[at + 1 :]) if at < len(argv) else (None, ())
+    return _of_module(found, folder)
 
 
 def _target(arguments: Sequence[str], folder: str) -> str | None:

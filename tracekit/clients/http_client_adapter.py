@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import http.client
-import urllib.request
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
@@ -32,8 +31,9 @@ from tracekit.clients.http_client_sending import RequestHooks
 from tracekit.clients.http_client_target import describe, proxy_of
 from tracekit.clients.observing import observer
 from tracekit.clients.patching import Patches
-from tracekit.clients.registry import Client, Clients
+from tracekit.clients.registry import Client
 from tracekit.clients.target import span_name
+from tracekit.clients.urllib_adapter import is_opener
 from tracekit.lean_tracer import LeanTracer
 
 _FOREIGN = ("opentelemetry.instrumentation.urllib",)
@@ -56,7 +56,7 @@ class HttpClientAdapter:
         self._parts = (RequestHooks(openings), ResponseHooks())
 
     def install(self) -> None:
-        """Put hooks on connections, responses and urllib's openers."""
+        """Put hooks on connections and responses."""
         for part in self._parts:
             part.install()
         plain, secure = http.client.HTTPConnection, http.client.HTTPSConnection
@@ -65,8 +65,6 @@ class HttpClientAdapter:
         self._patches.wrap(plain, "connect", self._openings.hook)
         self._patches.wrap(secure, "connect", self._openings.hook)
         self._patches.wrap(plain, "putrequest", self._putrequest)
-        opener = urllib.request.OpenerDirector
-        self._patches.wrap(opener, "open", sending.sending(Clients(), joins=sending.always))
         self._installed = True
 
     def uninstall(self) -> None:
@@ -145,7 +143,7 @@ def _serve(state: State, call: Call) -> None:
     if state.client is not None:
         state.client.serve(call.record, call.record.start)
     around = sending.current.get()
-    if around is not None and isinstance(around.owner, urllib.request.OpenerDirector):
+    if around is not None and is_opener(around.owner):
         around.begin(call)
 
 

@@ -52,5 +52,6 @@ LIBRARIES = (
     Library("requests", "tracekit.clients.requests_adapter", "RequestsAdapter", "2.31", "3"),
     Library("aiohttp", "tracekit.clients.aiohttp_adapter", "AiohttpAdapter", "3.10", "4"),
     Library("http.client", "tracekit.clients.http_client_adapter", "HttpClientAdapter"),
+    Library("urllib.request", "tracekit.clients.urllib_adapter", "UrllibAdapter"),
     Library("botocore", "tracekit.clients.botocore_adapter", "BotocoreAdapter", "1.34", "2"),
 )

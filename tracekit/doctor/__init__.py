@@ -8,13 +8,14 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
+from tracekit.doctor.checks import check
+from tracekit.doctor.doubled import found_in_distros
 from tracekit.doctor.installed import Installed, Other, installed, others
+from tracekit.doctor.otel_variables import found_in_otel_variables
 from tracekit.doctor.problems import Problem, found_in_environment, found_in_packages
 from tracekit.doctor.told import Told, told
 from tracekit.doctor.whereto import Destination, look_at_destination
-from tracekit.errors import ConfigurationError
-from tracekit.serving import serving
-from tracekit.settings import resolve
+from tracekit.settings import Settings
 
 __all__ = ["Report", "examine"]
 
@@ -28,7 +29,7 @@ class Report(NamedTuple):
     packages: list[Installed]
     others: list[Other]
     destination: Destination | None
-    """None where the settings cannot work."""
+    """None where the settings that would say it cannot work."""
     settings: list[Told]
     problems: list[Problem]
 
@@ -47,9 +48,16 @@ class Report(NamedTuple):
 def examine() -> Report:
     """Look at the packages, the settings in the environment and where spans go."""
     environ = os.environ
-    packages, foreign = installed(), others()
-    problems = [*found_in_environment(environ), *found_in_packages(packages)]
-    destination = _destination(problems)
+    packages, foreign = installed(), others(environ)
+    unusable, settings = check(environ)
+    problems = [
+        *found_in_environment(environ),
+        *unusable,
+        *found_in_otel_variables(environ),
+        *found_in_packages(packages),
+        *found_in_distros(environ),
+    ]
+    destination = _destination(settings, problems)
     return Report(
         _version(),
         platform.python_version(),
@@ -62,14 +70,10 @@ def examine() -> Report:
     )
 
 
-def _destination(problems: list[Problem]) -> Destination | None:
-    try:
-        serving()
-        destination = look_at_destination(resolve(os.environ))
-    except ConfigurationError as error:
-        what, _, mend = str(error).partition(": ")
-        problems.append(Problem(what, mend or "see the README's settings"))
+def _destination(settings: Settings | None, problems: list[Problem]) -> Destination | None:
+    if settings is None:
         return None
+    destination = look_at_destination(settings)
     if destination.wrong:
         problems.append(Problem(destination.wrong, destination.mend))
     return destination

@@ -35,7 +35,7 @@ def found_in_packages(packages: Iterable[Installed]) -> list[Problem]:
             f'pip install "{one.name}{one.supported}", or a newer tracekit',
         )
         for one in packages
-        if not one.is_traced
+        if not one.is_traced and not one.through
     ]
 
 

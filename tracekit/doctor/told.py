@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from tracekit.redaction import HIDDEN, shown_url
 
 _OTLP = "OTEL_EXPORTER_OTLP"
 _SETTINGS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -19,7 +22,7 @@ _SETTINGS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("timeout", "10000 ms", (f"{_OTLP}_TRACES_TIMEOUT", f"{_OTLP}_TIMEOUT")),
     ("home", "the user's data folder", ("TRACEKIT_HOME",)),
     ("store", "traces.duckdb in the home folder", ("TRACEKIT_STORE",)),
-    ("spool limit", "512 MB", ("TRACEKIT_SPOOL_LIMIT",)),
+    ("spool limit", "512 MiB", ("TRACEKIT_SPOOL_LIMIT",)),
     ("trust incoming IDs", "true", ("TRACEKIT_TRUST_INCOMING",)),
     ("request headers", "none", ("TRACEKIT_CAPTURE_REQUEST_HEADERS",)),
     ("response headers", "none", ("TRACEKIT_CAPTURE_RESPONSE_HEADERS",)),
@@ -36,6 +39,8 @@ _SETTINGS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 _OF_RUN = "TRACEKIT_RUN_COMMAND"
 _PAIRS = ("headers", "resource")
 """Lists of name=value whose values may be secrets: their names are shown."""
+# What a name is, and after it more than the "=" at the end of something in Base64.
+_PAIR = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*[^=\s].*", re.DOTALL)
 
 
 class Told(NamedTuple):
@@ -57,6 +62,11 @@ def known_variables() -> frozenset[str]:
     return frozenset({_OF_RUN}.union(*(variables for _, _, variables in _SETTINGS)))
 
 
+def variables_in_effect(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variable that each setting comes from, of those that *environ* sets."""
+    return {one.name: one.source for one in told(environ) if one.source in environ}
+
+
 def _told(environ: Mapping[str, str], name: str, default: str, variables: tuple[str, ...]) -> Told:
     for variable in variables:
         value = environ.get(variable, "").strip()
@@ -67,14 +77,12 @@ def _told(environ: Mapping[str, str], name: str, default: str, variables: tuple[
 
 def _shown(name: str, value: str) -> str:
     if name in _PAIRS:
-        names = [pair.partition("=")[0].strip() for pair in value.split(",")]
-        return ", ".join(f"{one}=…" for one in names if one)
-    if name in ("endpoint", "store") and "://" in value:
-        return without_secrets(value)
+        return ", ".join(_name(pair) for pair in value.split(",") if pair.strip())
+    if name == "endpoint" or (name == "store" and ("://" in value or "@" in value)):
+        return shown_url(value)
     return value
 
 
-def without_secrets(url: str) -> str:
-    """Return *url* without its credentials and its query."""
-    scheme, slashes, rest = url.partition("?")[0].rpartition("://")
-    return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
+def _name(pair: str) -> str:
+    found = _PAIR.fullmatch(pair)
+    return f"{found[1]}={HIDDEN}" if found else HIDDEN

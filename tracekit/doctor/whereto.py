@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 from tracekit.delivery import Answer, Verdict, judge
-from tracekit.doctor.told import without_secrets
+from tracekit.redaction import shown_url
 from tracekit.settings import Settings
 from tracekit.spool import folder_size
 from tracekit.transport import Transport
@@ -47,9 +48,10 @@ def _spool(settings: Settings) -> Destination:
     folder, limit = settings.spool, settings.spool_limit
     try:
         size = folder_size(folder) if folder.exists() else 0
-        is_writable = os.access(_nearest(folder), os.W_OK | os.X_OK)
-    except OSError as error:
-        size, is_writable = 0, error.errno == errno.ENOENT
+        _try_to_write(folder)
+        is_writable = True
+    except OSError:
+        size, is_writable = 0, False
     state = f"{'writable' if is_writable else 'not writable'}, {_bytes(size)} of {_bytes(limit)}"
     found = Destination("spool", str(folder), state, str(folder), size, limit)
     if not is_writable:
@@ -65,17 +67,28 @@ def _spool(settings: Settings) -> Destination:
     return found
 
 
+def _try_to_write(folder: Path) -> None:
+    """Make a file in *folder*, or a folder where it would be made; leave nothing behind.
+
+    What the permissions say is not enough: /proc has them and takes nothing.
+    """
+    if folder.is_dir():
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    os.rmdir(tempfile.mkdtemp(prefix=".tracekit-", dir=_nearest(folder)))
+
+
 def _nearest(folder: Path) -> Path:
     """Return *folder*, or the nearest one above it that exists: there it would be made."""
     while not folder.is_dir():
-        if folder.exists() or folder.parent == folder:
+        if os.path.lexists(folder) or folder.parent == folder:
             raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(folder))
         folder = folder.parent
     return folder
 
 
 def _endpoint(settings: Settings, endpoint: str, spool: Destination) -> Destination:
-    place = without_secrets(endpoint)
+    place = shown_url(endpoint)
     headers = {**settings.headers, "Content-Type": "application/json"}
     transport = Transport(endpoint, headers, min(settings.timeout, _PATIENCE))
     started = time.perf_counter()
@@ -118,8 +131,8 @@ def _verdict(place: str, answer: Answer) -> tuple[str, str]:
 
 
 def _bytes(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
+    for unit in ("B", "KiB", "MiB"):
         if count < 1024:
             return f"{count:.3g} {unit}"
         count /= 1024
-    return f"{count:.3g} GB"
+    return f"{count:.3g} GiB"

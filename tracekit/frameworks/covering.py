@@ -32,8 +32,11 @@ def before_serving(begin: Callable[[], None]) -> None:
 
 
 def _begun() -> None:
-    if _begin:
-        _begin.pop()()
+    try:
+        if _begin:
+            _begin.pop()()
+    except Exception as error:  # another thread was first, at worst
+        guard.fault("frameworks.begin", error)
 
 
 class _Asgi(ASGIMiddleware):
@@ -77,10 +80,10 @@ def covered_wsgi(app: Any) -> Any:
 
 def _covered(app: Any, middleware: type, cover: Callable[[Any, Serving], Any]) -> Any:
     try:
-        if isinstance(app, middleware) or not callable(app):
+        if not callable(app):
             return app
         _begun()
-        return cover(app, _settings())
+        return app if isinstance(app, middleware) else cover(app, _settings())
     except Exception as error:
         guard.fault("frameworks.cover", error)
         return app
@@ -135,10 +138,13 @@ def _is_served(caller: Any) -> bool:
 
 
 def hook_explicit(patches: Patches, _module: Any) -> None:
-    """Notice when the application makes middleware of ours itself."""
+    """Notice when the application makes middleware of ours itself, and when that serves."""
     _explicit.clear()
     for middleware in (ASGIMiddleware, WSGIMiddleware):
         patches.wrap(middleware, "__init__", functools.partial(_noticing, middleware))
+    # Whatever the server: what is inside of it stands aside, and would start nothing.
+    patches.wrap(ASGIMiddleware, "__call__", _serving_asgi)
+    patches.wrap(WSGIMiddleware, "__call__", _serving_wsgi)
 
 
 def _noticing(middleware: type, original: Callable[..., None]) -> Callable[..., None]:
@@ -148,3 +154,22 @@ def _noticing(middleware: type, original: Callable[..., None]) -> Callable[..., 
         _explicit.add(middleware)
 
     return initialise
+
+
+def _serving_asgi(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def call(made: Any, scope: Scope, receive: Receive, send: Send) -> None:
+        _begun()
+        await original(made, scope, receive, send)
+
+    return call
+
+
+def _serving_wsgi(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def call(made: Any, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        _begun()
+        served: Iterable[bytes] = original(made, environ, start_response)
+        return served
+
+    return call

@@ -69,26 +69,89 @@ SELECT
 FROM totals
 WHERE NOT (root.is_root AND coalesce(root.request_id <> request, false));
 
--- The spans as a person reads them: timestamps and milliseconds. A request that two
--- instrumentations of one process saw is one row, the outer one; the inner one's children are its.
+-- The spans as a person reads them: timestamps and milliseconds. A request that several
+-- instrumentations of one process saw is one row, the outermost; the inner ones' children are its.
+-- The rule is that of analyzer/twins.py.
 CREATE OR REPLACE VIEW spans_ms AS
-WITH folded AS (
-    SELECT DISTINCT twin.trace_id, twin.span_id, twin.parent_span_id
-    FROM spans AS twin
-    JOIN spans AS own ON own.trace_id = twin.trace_id AND own.span_id = twin.parent_span_id
-    WHERE twin.kind = 'server' AND own.kind = 'server' AND twin.service = own.service
-      AND coalesce(twin.http_method = own.http_method, true)
-      AND twin.resource['service.instance.id'] IS NOT DISTINCT FROM
-          own.resource['service.instance.id']
-      AND twin.resource['process.pid'] IS NOT DISTINCT FROM own.resource['process.pid']
-      AND coalesce(twin.attributes['url.path'] = own.attributes['url.path'], true)
-      AND coalesce(twin.attributes['network.peer.port'] = own.attributes['network.peer.port'], true)
-      AND 2 * (least(twin.start_ns + twin.duration_ns, own.start_ns + own.duration_ns)
-               - greatest(twin.start_ns, own.start_ns)) >= own.duration_ns
+WITH RECURSIVE server_side AS (
+    SELECT
+        trace_id,
+        span_id,
+        parent_span_id,
+        kind,
+        service,
+        start_ns,
+        start_ns + duration_ns AS end_ns,
+        http_method,
+        http_route,
+        split_part(coalesce(
+            nullif(TRY_CAST(attributes['url.path'] AS VARCHAR), ''),
+            nullif(TRY_CAST(attributes['http.target'] AS VARCHAR), '')
+        ), '?', 1) AS path,
+        coalesce(
+            TRY_CAST(attributes['network.peer.port'] AS BIGINT),
+            TRY_CAST(attributes['client.port'] AS BIGINT),
+            TRY_CAST(attributes['net.peer.port'] AS BIGINT)
+        ) AS port,
+        nullif(TRY_CAST(resource['service.instance.id'] AS VARCHAR), '') AS instance,
+        host,
+        nullif(TRY_CAST(resource['process.pid'] AS VARCHAR), '') AS pid
+    FROM spans
+    WHERE kind = 'server' OR kind = 'internal' AND http_method IS NOT NULL
+),
+known AS (
+    SELECT *, row(service, instance, host, pid) AS process
+    FROM server_side
+    WHERE (instance IS NOT NULL OR host IS NOT NULL AND pid IS NOT NULL)
+      AND (kind = 'server' OR coalesce(http_route, path) IS NOT NULL)
+),
+-- UNION, because spans that name each other as their parents would never end otherwise.
+pairs AS (
+    SELECT own, own.trace_id AS trace_id, own.span_id AS span_id
+    FROM known AS own
+    SEMI JOIN known AS child
+      ON child.trace_id = own.trace_id AND child.parent_span_id = own.span_id
+    WHERE own.kind = 'server'
+    UNION
+    SELECT pairs.own, twin.trace_id, twin.span_id
+    FROM pairs
+    JOIN known AS twin
+      ON twin.trace_id = pairs.trace_id AND twin.parent_span_id = pairs.span_id
+     AND twin.process IS NOT DISTINCT FROM pairs.own.process
+     AND coalesce(twin.http_method = pairs.own.http_method, true)
+     AND coalesce(twin.path = pairs.own.path, true)
+     AND coalesce(twin.port = pairs.own.port, true)
+     AND 2 * (least(twin.end_ns, pairs.own.end_ns) - greatest(twin.start_ns, pairs.own.start_ns))
+         >= pairs.own.end_ns - pairs.own.start_ns
+),
+inner_ones AS (
+    SELECT DISTINCT trace_id, span_id, own.span_id AS outer_id
+    FROM pairs
+    WHERE span_id <> own.span_id
+),
+folded AS (
+    SELECT * FROM inner_ones
+    ANTI JOIN inner_ones AS further
+      ON further.trace_id = inner_ones.trace_id AND further.span_id = inner_ones.outer_id
+),
+-- What the inner ones know and the outermost does not: ours is inside where FastAPI's is outside.
+told AS (
+    SELECT
+        folded.trace_id,
+        folded.outer_id AS span_id,
+        any_value(request_id) AS request_id,
+        any_value(TRY_CAST(attributes['tracekit.queue'] AS BIGINT)) / 1e6 AS queue_ms,
+        any_value(TRY_CAST(attributes['tracekit.first_byte'] AS BIGINT)) / 1e6 AS first_byte_ms,
+        any_value(TRY_CAST(attributes['tracekit.loop_lag'] AS BIGINT)) / 1e6 AS loop_lag_ms,
+        any_value(TRY_CAST(attributes['tracekit.ended'] AS VARCHAR)) AS ended
+    FROM folded
+    JOIN spans ON spans.trace_id = folded.trace_id AND spans.span_id = folded.span_id
+    WHERE spans.kind IN ('server', 'internal')
+    GROUP BY ALL
 )
 SELECT
     make_timestamp(start_ns // 1000) AS start,
-    request_id,
+    coalesce(spans.request_id, told.request_id) AS request_id,
     service,
     name,
     kind,
@@ -97,10 +160,10 @@ SELECT
     http_method,
     http_route,
     http_status,
-    TRY_CAST(attributes['tracekit.queue'] AS BIGINT) / 1e6 AS queue_ms,
-    TRY_CAST(attributes['tracekit.first_byte'] AS BIGINT) / 1e6 AS first_byte_ms,
-    TRY_CAST(attributes['tracekit.loop_lag'] AS BIGINT) / 1e6 AS loop_lag_ms,
-    TRY_CAST(attributes['tracekit.ended'] AS VARCHAR) AS ended,
+    coalesce(TRY_CAST(attributes['tracekit.queue'] AS BIGINT) / 1e6, told.queue_ms) AS queue_ms,
+    coalesce(TRY_CAST(attributes['tracekit.first_byte'] AS BIGINT) / 1e6, told.first_byte_ms) AS first_byte_ms,
+    coalesce(TRY_CAST(attributes['tracekit.loop_lag'] AS BIGINT) / 1e6, told.loop_lag_ms) AS loop_lag_ms,
+    coalesce(TRY_CAST(attributes['tracekit.ended'] AS VARCHAR), told.ended) AS ended,
     peer,
     connection_state,
     pool_wait_ns / 1e6 AS pool_wait_ms,
@@ -115,13 +178,15 @@ SELECT
     host,
     spans.trace_id,
     spans.span_id,
-    coalesce(above.parent_span_id, spans.parent_span_id) AS parent_span_id,
+    coalesce(above.outer_id, spans.parent_span_id) AS parent_span_id,
     attributes,
     resource,
     events,
     links
 FROM spans
+LEFT JOIN told ON told.trace_id = spans.trace_id AND told.span_id = spans.span_id
 LEFT JOIN folded AS above
     ON above.trace_id = spans.trace_id AND above.span_id = spans.parent_span_id
 ANTI JOIN folded AS self
-    ON self.trace_id = spans.trace_id AND self.span_id = spans.span_id AND spans.kind = 'server';
+    ON self.trace_id = spans.trace_id AND self.span_id = spans.span_id
+   AND spans.kind IN ('server', 'internal');

@@ -202,6 +202,12 @@ def test_findings_too_small_to_name_are_counted_below_the_others_too(paper):
     assert "smaller)" not in printed(paper, STORY).text
 
 
+def test_a_cost_that_is_only_a_bound_says_so(paper):
+    bound = dataclasses.replace(STORY.findings[0], at_most=True)
+    report = dataclasses.replace(STORY, findings=(bound,))
+    assert "costs at most 2.00 s (43.5 %)" in printed(paper, report).text
+
+
 def test_a_finding_by_which_the_request_failed_costs_the_request(paper):
     fatal = dataclasses.replace(STORY.findings[0], fatal=True)
     report = dataclasses.replace(STORY, findings=(fatal,))

@@ -28,10 +28,10 @@ def test_a_service_is_told_from_its_queue_to_what_followed_its_answer(paper):
 
     for part in (
         "waited ~208 ms before the service took it up · by the proxy's clock",
-        "request body 1.20 MB · read in 90.0 ms", "waited 80.0 ms for the client to send it",
+        "request body 1.20 MB · read in 90.0 ms", "waited 80.0 ms for it to come",
         "40 chunks, 48.2 kB", "headers after 120 ms", "first chunk after 230 ms",
         "gaps p50 20.0 ms, p95 41.0 ms, largest 800 ms", "1 stall, 800 ms at 1.00 s",
-        "last byte after 4.60 s", "held 61.0 ms by a slow client",
+        "last byte after 4.60 s", "held 61.0 ms until it was taken",
         "the client left after 4.60 s", "300 ms of work after the response",
         "which failed: ValueError",
         "the event loop was held for 120 ms, 110 ms of it at once", "GC meanwhile 70.0 ms",
@@ -66,6 +66,27 @@ def test_a_websocket_is_told_with_its_messages_and_its_close(paper):
     text = said(paper, TTS)
 
     assert "12 messages in, 2.40 kB · 1 message out, 96.0 kB · closed with 1000" in text
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(1005, "closed without a code"), (1006, "the server saw no close")]
+)
+def test_a_close_without_a_code_is_told_in_words(paper, code, words):
+    assert words in said(paper, replace(TTS, websocket=replace(TTS.websocket, close_code=code)))
+
+
+def test_a_proxys_clock_that_must_be_wrong_is_told(paper):
+    wrong = replace(STT, queued_ns=None, unbelieved_queue_ns=500_000 * MS)
+
+    assert "a proxy's clock says 500 s: it must be wrong" in said(paper, wrong)
+
+
+def test_an_item_that_is_too_long_for_a_line_is_wrapped(paper):
+    error = "ValueError: " + "a word after another " * 5 + "to the end"
+    sheet = printed(paper, replace(STT, error=error, ended="error"), width=60)
+
+    assert error in " ".join(line.strip() for line in sheet.lines)
+    assert sheet.widest <= 60
 
 
 def test_a_service_that_was_left_says_so_in_its_title(paper):

@@ -27,7 +27,7 @@ async def stream(request):
 
 async def large(request):
     async def pieces():
-        for _ in range(16):
+        for _ in range(8):
             yield bytes(1_000_000)
 
     return StreamingResponse(pieces())

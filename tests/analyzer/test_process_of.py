@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from trace_building import call
 
-from analyzer.findings.process import process_of
+from analyzer.process import process_of
 from analyzer.requests import reuse_history
 from analyzer.store import open_store
 from tracekit import attributes as a

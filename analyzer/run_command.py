@@ -6,9 +6,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
-SITE = str(Path(__file__).parent / "site")
+
+def _folder() -> Path:
+    # Without an import: OpenTelemetry's fails with settings of the command's own.
+    spec = find_spec("tracekit")
+    return Path(spec.origin or "").parent if spec else Path()
+
+
+SITE = str(_folder() / "auto" / "site")
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """The exit codes that a shell has for it."""
 
@@ -27,13 +36,14 @@ def environment(
 
 def execute(command: Sequence[str], environ: Mapping[str, str]) -> int:
     """Become *command*, with its signals, terminal and exit code; return only if that failed."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # one that is closed
+            stream.flush()
     try:
         if sys.platform == "win32":  # there `exec` leaves the terminal to both
             return subprocess.call([*command], env=dict(environ))
         os.execvpe(command[0], [*command], dict(environ))  # noqa: S606 - no shell is wanted
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # the latter for the empty word
         return _failed(NOT_FOUND, f"no command {command[0]!r} was found in PATH or at that place")
     except OSError as error:
         return _failed(NOT_EXECUTABLE, f"{command[0]!r} cannot be run: {error.strerror}")
