@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -42,11 +43,21 @@ def execute(command: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         if sys.platform == "win32":  # there `exec` leaves the terminal to both
             return subprocess.call([*command], env=dict(environ))
-        os.execvpe(command[0], [*command], dict(environ))  # noqa: S606 - no shell is wanted
+        os.execvpe(_program(command[0], environ), [*command], dict(environ))  # noqa: S606
     except (FileNotFoundError, ValueError):  # the latter for the empty word
         return _failed(NOT_FOUND, f"no command {command[0]!r} was found in PATH or at that place")
     except OSError as error:
         return _failed(NOT_EXECUTABLE, f"{command[0]!r} cannot be run: {error.strerror}")
+
+
+def _program(name: str, environ: Mapping[str, str]) -> str:
+    """Return *name*, or what goes by it beside our own interpreter where PATH has none.
+
+    So that ``.venv/bin/tracekit run -- uvicorn`` works in an environment that is not activated.
+    """
+    if name and shutil.which(name, path=environ.get("PATH")) is None:
+        return shutil.which(name, path=str(Path(sys.executable).parent)) or name
+    return name
 
 
 def _failed(code: int, message: str) -> int:

@@ -101,13 +101,16 @@ def _absorb(outer: Node, inner: Node) -> None:
 
 def _merged(outer: Span, inner: Span, late: int) -> Span:
     """Return *outer* with what only *inner*, which began *late* nanoseconds later, knows."""
-    failed = _failed(inner) and outer.status is not Status.ERROR
+    # To whoever does not know that the client has left, its leaving is an error.
+    left = conventions.text(outer.attributes, a.ENDED) == "client_left"
+    failed = _failed(inner) and outer.status is not Status.ERROR and not left
+    theirs = {name: value for name, value in inner.attributes.items() if name != a.ERROR_TYPE}
     return replace(
         outer,
         request_id=outer.request_id or inner.request_id,
         status=Status.ERROR if failed else outer.status,
         status_message=inner.status_message if failed else outer.status_message,
-        attributes={**_moved(inner.attributes, late), **outer.attributes},
+        attributes={**_moved(theirs if left else inner.attributes, late), **outer.attributes},
         events=tuple(sorted((*outer.events, *inner.events), key=lambda event: event.time_ns)),
     )
 

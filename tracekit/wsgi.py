@@ -147,8 +147,13 @@ class _Start:
 
     def _with_ours(self, headers: list[Any]) -> list[Any]:
         """Return *headers* and those of ours that the application does not set itself."""
-        present = {name.lower() for name, _ in headers} - _REPEATABLE
-        return [*headers, *(one for one in self._added if one[0].lower() not in present)]
+        present = [name.lower() for name, _ in headers]
+        absent = [one for one in self._added if one[0].lower() not in present or _repeats(one)]
+        return headers + absent
+
+
+def _repeats(header: tuple[str, str]) -> bool:
+    return header[0].lower() in _REPEATABLE
 
 
 def _arrive(environ: Environ, serving: Serving) -> Exchange | None:
@@ -190,10 +195,12 @@ def _variable(name: str) -> str:
 
 
 def _describe(environ: Environ) -> Values:
-    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    described: Values = {
+    path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    if not path.isascii():
         # WSGI carries the path's bytes as latin-1 (PEP 3333, "Unicode Issues").
-        names.URL_PATH: path.encode("latin-1", "replace").decode("utf-8", "replace"),
+        path = path.encode("latin-1", "replace").decode("utf-8", "replace")
+    described: Values = {
+        names.URL_PATH: path,
         names.URL_SCHEME: environ.get("wsgi.url_scheme", "http"),
     }
     server = environ["SERVER_NAME"]

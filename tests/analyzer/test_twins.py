@@ -211,6 +211,15 @@ def test_the_inner_ones_error_is_the_requests():
     assert [service.error for service in report.service_facts] == ["ValueError"]
 
 
+def test_a_client_that_left_is_no_error_though_the_inner_one_takes_it_for_one():
+    outer = server("in", 0, 100, attributes={a.ENDED: "client_left"})
+    facts = {"status": Status.ERROR, "attributes": {a.ERROR_TYPE: "ConnectionError"}}
+    report = analyze([outer, server("in", 1, 99, outer, **facts)])
+
+    assert [row.error for row in report.timeline] == [False]
+    assert [service.error for service in report.service_facts] == [None]
+
+
 def test_the_outer_ones_error_keeps_its_words():
     told = [
         (outer, inner)

@@ -75,6 +75,7 @@ ENVIRON = {
     "wsgi.url_scheme": "http",
 }
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
+STREAM = {"type": "http.response.start", "status": 200, "headers": []}
 BODY = {"type": "http.response.body", "body": b"ok"}
 PIECE = {"type": "http.response.body", "body": b"ok", "more_body": True}
 
@@ -96,7 +97,7 @@ async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def streaming_app(scope: Any, receive: Any, send: Any) -> None:
-    await send(START)
+    await send(STREAM)
     for _ in range(CHUNKS):
         await send(PIECE)
     await send(BODY)

@@ -49,6 +49,13 @@ def test_a_command_that_is_no_python_is_run_too(tmp_path):
     assert not (tmp_path / "home").exists()
 
 
+def test_a_command_beside_our_interpreter_is_found_without_its_folder_in_path(tmp_path):
+    result = run("uvicorn", "--version", home=tmp_path / "home", PATH="/usr/bin:/bin")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("Running uvicorn")
+
+
 def test_a_signal_ends_the_command_itself(tmp_path):
     code = "import requests, sys; print('up', flush=True); sys.stdin.read()"
     process = subprocess.Popen(
