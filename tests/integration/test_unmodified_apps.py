@@ -74,18 +74,7 @@ DATASETTE = Application(
     ),
 )
 HTTPBIN = Application(
-    (
-        "gunicorn",
-        "httpbin:app",
-        "-k",
-        "gthread",
-        "--threads",
-        "4",
-        "--keep-alive",
-        "30",
-        "-b",
-        "127.0.0.1:{port}",
-    ),
+    ("gunicorn", "httpbin:app", "-k", "gthread", "--threads", "4", "-b", "127.0.0.1:{port}"),
     (
         *get("/get?a=1", "/status/204", "/status/418", "/status/500", "/xml"),
         *get("/stream/20", "/range/60000", "/range/2048", "/deflate", "/redirect/2"),
@@ -99,16 +88,7 @@ HTTPBIN = Application(
     {"GET /status/<codes>", "GET /stream/<int:n>", "POST /post"},
 )
 WAGTAIL = Application(
-    (
-        "gunicorn",
-        "site_made.wsgi",
-        "--threads",
-        "4",
-        "--keep-alive",
-        "30",
-        "-b",
-        "127.0.0.1:{port}",
-    ),
+    ("gunicorn", "site_made.wsgi", "--threads", "4", "-b", "127.0.0.1:{port}"),
     (
         *get("/search", "/admin/", "/admin/pages/1/", "/admin/logout/"),
         Asked("HEAD", "/django-admin/"),
@@ -153,23 +133,13 @@ def on_one_connection(port: int, asked: list[Asked]) -> list[Answer]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
     found = []
     for one in asked:
-        response = answer_to(connection, one)
+        connection.request(one.method, one.path, one.body or None)
+        response = connection.getresponse()
         headers = [(name.lower(), value) for name, value in response.getheaders()]
         body = VARYING.sub(b"", response.read())
         found.append(Answer(response.status, kept(headers), body))
     connection.close()
     return found
-
-
-def answer_to(connection: http.client.HTTPConnection, one: Asked) -> http.client.HTTPResponse:
-    """Ask, once more on a new connection where the server has just let go of the kept-alive one."""
-    try:
-        connection.request(one.method, one.path, one.body or None)
-        return connection.getresponse()
-    except ConnectionError:
-        connection.close()
-        connection.request(one.method, one.path, one.body or None)
-        return connection.getresponse()
 
 
 def kept(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
