@@ -68,6 +68,11 @@ def stalls_in(node: Node, span: Span) -> tuple[Interval, ...]:
     return tuple(stalls)
 
 
+def has_sampled_gaps(body: BodyFacts | None) -> bool:
+    """Return whether the percentiles of *body*'s gaps are those of a sample."""
+    return body is not None and (body.chunks or 0) > _ALL_GAPS
+
+
 def error_of(span: Span) -> str | None:
     """Return the error that *span* ended with; the number of an error status is none."""
     error = conventions.text(span.attributes, a.ERROR_TYPE)
@@ -85,3 +90,7 @@ def _ended(span: Span) -> Ended | None:
     if complete:
         return "complete"
     return "reader left" if error_of(span) is None else "broken off"
+
+
+_ALL_GAPS = 4097
+"""Chunks of which every gap is remembered (:mod:`tracekit.chunks`)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from analyzer import conventions
-from analyzer.body_facts import body_facts, error_of
+from analyzer.body_facts import body_facts, error_of, has_sampled_gaps
 from analyzer.calls import Call, wraps_another
 from analyzer.facts import (
     AddressFacts,
@@ -138,7 +138,7 @@ def _derived(call: Call, body: BodyFacts | None) -> frozenset[str]:
         found.append("connection.tls_setup_ns")
     if call.node.shift:
         found.append("start_ns")
-    if body is not None and (body.chunks or 0) > _ALL_GAPS:
+    if has_sampled_gaps(body):
         found += ["body.gap_p50_ns", "body.gap_p95_ns"]
     return _ALWAYS_DERIVED.union(found) if found else _ALWAYS_DERIVED
 
@@ -154,5 +154,3 @@ def _texts(call: Call, name: str) -> tuple[str, ...]:
 
 
 _ALWAYS_DERIVED = frozenset({"unexplained_ns", "error_phase", "redirect"})
-_ALL_GAPS = 4097
-"""Chunks of which every gap is remembered; beyond, the percentiles are those of a sample."""

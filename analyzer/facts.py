@@ -95,8 +95,21 @@ class BodyFacts:
     held_ns: int | None = None
 
 
+class Known:
+    """Facts of which some were not measured: *derived* and *inferred* are the paths of those."""
+
+    derived: frozenset[str]
+    inferred: frozenset[str]
+
+    def quality(self, path: str) -> Quality:
+        """Return how the field at *path* is known."""
+        if path in self.inferred:
+            return "inferred"
+        return "derived" if path in self.derived else "measured"
+
+
 @dataclass(frozen=True)
-class CallFacts:
+class CallFacts(Known):
     """One outgoing call. Its phases and *unexplained_ns* sum to *ns* exactly.
 
     *server* is the service called, or the address of one that sent no span. Of a call without
@@ -131,12 +144,6 @@ class CallFacts:
     body: BodyFacts | None = None
     derived: frozenset[str] = frozenset()
     inferred: frozenset[str] = frozenset()
-
-    def quality(self, path: str) -> Quality:
-        """Return how the field at *path* is known."""
-        if path in self.inferred:
-            return "inferred"
-        return "derived" if path in self.derived else "measured"
 
     @property
     def is_stream(self) -> bool:

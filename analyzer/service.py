@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from analyzer.facts import BodyFacts, Quality
+from analyzer.facts import BodyFacts, Known
 
 Outcome = Literal["complete", "client left", "cancelled", "error"]
 
@@ -51,7 +51,7 @@ class WebSocketFacts:
 
 
 @dataclass(frozen=True)
-class ServiceFacts:
+class ServiceFacts(Known):
     """One request as one service served it.
 
     *queued_ns* went by before *start_ns*; *queue_source* says who measured it, and
@@ -85,12 +85,6 @@ class ServiceFacts:
     websocket: WebSocketFacts | None = None
     derived: frozenset[str] = frozenset()
     inferred: frozenset[str] = frozenset()
-
-    def quality(self, path: str) -> Quality:
-        """Return how the field at *path* is known."""
-        if path in self.inferred:
-            return "inferred"
-        return "derived" if path in self.derived else "measured"
 
     @property
     def is_stream(self) -> bool:

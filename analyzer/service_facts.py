@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from analyzer import conventions
-from analyzer.body_facts import error_of, passed, stalls_in
+from analyzer.body_facts import error_of, has_sampled_gaps, passed, stalls_in
 from analyzer.call_facts import passing
 from analyzer.facts import BodyFacts
 from analyzer.phases import Interval, array, nanoseconds, union
@@ -37,8 +37,6 @@ _BELIEVED_NS = 60_000_000_000
 """No proxy lets a request wait longer: its clock is wrong."""
 _CLEAN_CLOSES = (1000, 1001, 1005)
 """A websocket's close that somebody said goodbye with (RFC 6455, 7.4.1)."""
-_ALL_GAPS = 4097
-"""Chunks of which every gap is remembered; beyond, the percentiles are those of a sample."""
 
 
 def service_facts(tree: Tree, path: Iterable[Node]) -> tuple[ServiceFacts, ...]:
@@ -194,6 +192,6 @@ def _derived(node: Node, body: BodyFacts | None) -> frozenset[str]:
         found |= {"queued_ns", "unbelieved_queue_ns"}
     if node.shift:
         found.add("start_ns")
-    if body is not None and (body.chunks or 0) > _ALL_GAPS:
+    if has_sampled_gaps(body):
         found |= {"response_body.gap_p50_ns", "response_body.gap_p95_ns"}
     return frozenset(found)

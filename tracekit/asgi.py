@@ -190,9 +190,7 @@ def _describe_peer(described: Values, client: Any, server: Any) -> None:
     described[names.PEER_ADDRESS] = client[0]
     if client[1]:
         described[names.PEER_PORT] = int(client[1])
-        use = peers.use((client[0], client[1], server[1] if server else None))
-        described[names.PEER_CONNECTION] = "new" if use == 1 else "reused"
-        described[names.PEER_USE] = use
+        peers.describe(described, (client[0], client[1], server[1] if server else None))
 
 
 def _flushing(send: Send) -> Send:

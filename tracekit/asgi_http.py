@@ -151,9 +151,7 @@ class HttpRequest:
             told = _by_name(headers)
             wanted = self._serving.response_headers
             exchange.late.update(captured(wanted, told, names.response_header))
-        present = [name.lower().decode("latin-1") for name, _ in headers]
-        for name, value in exchange.headers(present):
-            headers.append((name.lower().encode("ascii"), value.encode("latin-1")))
+        add_headers(exchange, headers)
 
     def _length(self, headers: list[Any]) -> int | None:
         if self._has_trailers:
@@ -164,6 +162,13 @@ class HttpRequest:
             if name.lower() == b"content-length":
                 return int(value) if value.isdigit() else None
         return None
+
+
+def add_headers(exchange: Exchange, headers: list[Any]) -> None:
+    """Add ours to the response's *headers*, but those that the application sets itself."""
+    present = [name.lower().decode("latin-1") for name, _ in headers]
+    for name, value in exchange.headers(present):
+        headers.append((name.lower().encode("ascii"), value.encode("latin-1")))
 
 
 def _by_name(pairs: Any) -> dict[str, list[str]]:

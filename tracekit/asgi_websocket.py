@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tracekit import attributes as names
 from tracekit import guard
+from tracekit.asgi_http import add_headers
 from tracekit.asgi_types import Message, Receive, Scope, Send
 from tracekit.route import asgi_route
 from tracekit.server import CLIENT_LEFT, COMPLETE, ERROR, Exchange
@@ -115,9 +116,7 @@ class WebSocketConnection:
             exchange, headers = self._exchange, message["headers"]
             exchange.respond(message.get("status") or _accepted(self._scope))
             exchange.route = asgi_route(self._scope, exchange.request.route)
-            present = [name.lower().decode("latin-1") for name, _ in headers]
-            for name, value in exchange.headers(present):
-                headers.append((name.lower().encode("ascii"), value.encode("latin-1")))
+            add_headers(exchange, headers)
         except Exception as error:
             guard.fault("asgi.websocket.response", error)
         return message

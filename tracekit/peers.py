@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
+from tracekit import attributes as names
+from tracekit.attributes import Values
+
 _KEPT = 4096
 _FORGOTTEN_AFTER = 600_000_000_000
 """Nanoseconds after which a port that comes again is a new connection: no server waits longer."""
@@ -27,6 +30,13 @@ def use(peer: Peer) -> int:
     if len(_seen) > _KEPT:
         _forget_oldest()
     return count + 1
+
+
+def describe(described: Values, peer: Peer) -> None:
+    """Say in *described* what is inferred of the connection from *peer*."""
+    count = use(peer)
+    described[names.PEER_CONNECTION] = "new" if count == 1 else "reused"
+    described[names.PEER_USE] = count
 
 
 def _forget_oldest() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 
 from tracekit import attributes as names
-from tracekit import clock, guard, loop_lag, request_id, timings
+from tracekit import clock, guard, loop_lag, request_id, timings, w3c
 from tracekit.attributes import Values
 from tracekit.garbage import collected
 from tracekit.logs import leave_on
@@ -152,9 +152,8 @@ class Exchange:
             added.append((timings.HEADER, value))
         span = self._span
         if self.serving.traceresponse and span is not None and "traceresponse" not in present:
-            own = span.get_span_context()
-            if own.is_valid:
-                told = f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
+            told = w3c.headers(span.get_span_context()).get(w3c.TRACEPARENT)
+            if told is not None:
                 added.append(("traceresponse", told))
         return added
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tracekit import guard
 from tracekit.errors import ConfigurationError
+from tracekit.settings import switch
 
 Trust = bool | Callable[[Mapping[str, Any]], bool]
 """Whether a caller's IDs count: always, never, or by its ASGI scope or WSGI environ."""
@@ -117,10 +118,7 @@ def _switch(name: str, given: object, *, default: bool) -> bool:
     if given is not None:
         raise ConfigurationError(f"{name} is {given!r}", "give True or False")
     variable = _variable(name)
-    text = os.environ.get(variable, "").strip().lower()
-    if text in ("", "true", "1", "yes", "on", "false", "0", "no", "off"):
-        return text in ("true", "1", "yes", "on") if text else default
-    raise ConfigurationError(f"{variable} is {text[:40]!r}", "give true or false")
+    return switch(variable, os.environ.get(variable), default=default)
 
 
 def _headers(name: str, given: Iterable[str] | None) -> frozenset[str]:

@@ -100,9 +100,9 @@ def resolve(
         headers=destination.joined(authorization, given),
         timeout=_timeout(read),
         clients=clients,
-        sigterm=_switch("TRACEKIT_SIGTERM", read, default=True) if sigterm is None else sigterm,
-        logs=_switch("TRACEKIT_LOGS", read, default=True) if logs is None else logs,
-        executors=_switch("TRACEKIT_EXECUTORS", read) if executors is None else executors,
+        sigterm=_chosen(sigterm, "TRACEKIT_SIGTERM", read, default=True),
+        logs=_chosen(logs, "TRACEKIT_LOGS", read, default=True),
+        executors=_chosen(executors, "TRACEKIT_EXECUTORS", read, default=False),
         disabled=(read("OTEL_SDK_DISABLED") or "").lower() == "true",
         spool_limit=_number("TRACEKIT_SPOOL_LIMIT", read, DEFAULT_SPOOL_LIMIT, "bytes"),
     )
@@ -142,8 +142,16 @@ def _name(what: str, value: str | None) -> str | None:
     return value.strip()
 
 
-def _switch(name: str, read: _Environment, *, default: bool = False) -> bool:
-    text = (read(name) or "").lower()
+def _chosen(given: bool | None, name: str, read: _Environment, *, default: bool) -> bool:
+    return switch(name, read(name), default=default) if given is None else given
+
+
+def switch(name: str, given: str | None, *, default: bool) -> bool:
+    """Return what variable *name*, *given* as text, switches; *default* for none.
+
+    Raises ConfigurationError for what is neither.
+    """
+    text = (given or "").strip().lower()
     if text in ("true", "1", "yes", "on", "false", "0", "no", "off"):
         return text in ("true", "1", "yes", "on")
     if text:

@@ -216,9 +216,8 @@ def _describe(environ: Environ) -> Values:
     if peer := environ.get("REMOTE_ADDR"):
         described[names.PEER_ADDRESS] = peer
         if names.PEER_PORT in described:
-            use = peers.use((peer, environ["REMOTE_PORT"], environ.get("SERVER_PORT")))
-            described[names.PEER_CONNECTION] = "new" if use == 1 else "reused"
-            described[names.PEER_USE] = use
+            port = environ["REMOTE_PORT"]
+            peers.describe(described, (peer, port, environ.get("SERVER_PORT")))
     protocol = environ.get("SERVER_PROTOCOL", "")
     if protocol.startswith("HTTP/"):
         described[names.PROTOCOL_VERSION] = protocol[5:]

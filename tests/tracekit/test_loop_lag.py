@@ -44,6 +44,14 @@ async def until(condition: Callable[[], object]) -> None:
     await asyncio.wait_for(poll(), 5)
 
 
+async def beaten() -> None:
+    """Wait until the running loop's watch has had its next beat."""
+    watch = loop_lag._here.watch
+    assert watch is not None
+    due = watch._due
+    await until(lambda: watch._due != due)
+
+
 async def idle() -> Any:
     """Wait until the running loop's watch has stopped beating."""
     watch = loop_lag._here.watch
@@ -55,7 +63,7 @@ async def idle() -> Any:
 def test_all_that_overlap_a_block_see_it_and_those_after_it_do_not(run: Any) -> None:
     async def main() -> tuple[list[Lag], Lag]:
         inside = [loop_lag.enter() for _ in range(3)]
-        await asyncio.sleep(0.02)
+        await beaten()
         hold()
         after = loop_lag.enter()  # before the loop has seen the late beat
         seen = [loop_lag.leave(one) for one in inside]
@@ -72,10 +80,10 @@ def test_two_blocks_add_up_and_the_longer_one_is_the_largest(run: Any) -> None:
     async def main() -> tuple[Lag, Lag]:
         both = loop_lag.enter()
         hold(0.2)
-        await asyncio.sleep(0.03)
+        await beaten()
         second = loop_lag.enter()
         hold(0.1)
-        await asyncio.sleep(0.03)
+        await beaten()
         return loop_lag.leave(both), loop_lag.leave(second)
 
     both, second = run(main())
@@ -97,7 +105,7 @@ def test_a_loop_that_is_not_held_says_next_to_nothing(run: Any) -> None:
 def test_the_beat_stops_when_nobody_wants_to_know(run: Any) -> None:
     async def main() -> None:
         watched = loop_lag.enter()
-        await asyncio.sleep(0.03)
+        await beaten()
         loop_lag.leave(watched)
         watch = await idle()
         assert not watch._wanted
@@ -167,7 +175,7 @@ def test_the_beat_is_quick_again_as_soon_as_somebody_enters(
         before = len(seen)
         await until(lambda: len(seen) >= before + 3)
         hold(0.06)
-        await asyncio.sleep(0.03)
+        await beaten()
         assert loop_lag.leave(kept_open).total >= 40 * MS
         return loop_lag.leave(entered)
 
@@ -184,7 +192,7 @@ def test_a_long_block_is_seen_by_the_slow_beat_too(
         watch: Any = loop_lag._here.watch
         await until(lambda: watch._is_slow)
         hold(0.3)
-        await asyncio.sleep(0.02)
+        await beaten()
         return loop_lag.leave(kept_open)
 
     assert 190 * MS < run(main()).largest < 600 * MS
@@ -224,9 +232,9 @@ def test_outside_of_a_loop_nobody_counts() -> None:
 def test_another_thread_may_end_what_a_loop_began(run: Any) -> None:
     async def main() -> Lag:
         watched = loop_lag.enter()
-        await asyncio.sleep(0.02)
+        await beaten()
         hold()
-        await asyncio.sleep(0.02)
+        await beaten()
         return await asyncio.to_thread(loop_lag.leave, watched)
 
     assert run(main()).largest > 0.9 * HELD * 1e9
@@ -241,7 +249,7 @@ def test_a_fault_in_the_beat_is_counted_and_the_loop_goes_on(
         loop_lag.enter()
         monkeypatch.setattr(loop_lag.Watch, "_note", lambda *_: 1 / 0)
         hold(0.03)
-        await asyncio.sleep(0.03)
+        await until(lambda: guard.faults().get("loop_lag.beat", 0) > before)
 
     run(main())
     assert guard.faults()["loop_lag.beat"] == before + 1
