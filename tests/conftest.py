@@ -1,7 +1,15 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from hypothesis import settings
 
 # Properties are about results. How long one example takes is a matter of the machine.
 settings.register_profile("tracekit", deadline=None)
 settings.load_profile("tracekit")
+
+# Clients read every certificate that the system trusts, 40 ms for each client, in hundreds of tests
+# and in the services that they start. Nobody here calls the world: one certificate will do.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "data" / "nobody.pem")
+os.environ.pop("SSL_CERT_DIR", None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
+import lateness
 import pytest
 from conformance.bounds import expect, residual
 from conformance.outgoing import Outgoing
@@ -25,6 +27,33 @@ def test_a_phase_may_be_off_by_five_percent_or_three_milliseconds():
     for wrong in ((0, 106), (0, 94)):
         with pytest.raises(AssertionError, match="wait is"):
             expect(call(200, wait=wrong), wait=0.1)
+
+
+def test_what_the_machine_was_late_by_comes_on_top_but_never_much(monkeypatch):
+    late = lateness.Lateness()
+    monkeypatch.setattr(lateness, "_now", [late])
+    late.add(0.0045)
+    expect(call(200, wait=(0, 109)), wait=0.1)
+    with pytest.raises(AssertionError, match="wait is"):
+        expect(call(200, wait=(0, 110)), wait=0.1)
+    late.add(60)
+    with pytest.raises(AssertionError, match="wait is"):
+        expect(call(200, wait=(0, 140)), wait=0.1)
+
+
+def test_a_thread_that_is_kept_from_running_is_late():
+    with lateness.watched() as late:
+        before = late.seconds
+        sum(range(10_000_000))  # one instruction of the interpreter: no other thread has a turn
+        until(lambda: late.seconds > before + 0.01)
+        assert lateness.allowed() == late.seconds <= lateness.MOST
+    assert lateness.allowed() == 0.0
+
+
+def until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
 
 
 def test_what_is_put_into_another_phase_is_wrong_there():

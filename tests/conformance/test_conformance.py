@@ -11,6 +11,7 @@ import asyncio
 import gc
 import time
 
+import lateness
 import pytest
 from conformance.caller import AsyncCaller
 from conformance.callers import CALLERS
@@ -37,7 +38,7 @@ def satisfied(scenario, kind, new_loop=asyncio.new_event_loop):
     assert work is not None, "what happens instead?"
     for run in range(1, RUNS + 1):
         try:
-            with Stage(kind, new_loop) as stage:
+            with lateness.watched(), Stage(kind, new_loop) as stage:
                 work(stage)
         except AssertionError:
             if run == RUNS:

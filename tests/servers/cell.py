@@ -64,7 +64,7 @@ def running(host: Host, home: Path) -> Iterator[Running]:
     """Start *host* with every framework that it serves; stop it as an operator would."""
     port = free_port()
     command = [sys.executable, "-m", *(part.format(port=port) for part in host.command)]
-    env = clean_environment(home, PYTHONPATH=str(SERVICES), PYTHONDONTWRITEBYTECODE="1")
+    env = clean_environment(home, PYTHONPATH=str(SERVICES))
     with (home / "output.txt").open("wb") as output:
         process = subprocess.Popen(command, env=env, cwd=SERVICES, stdout=output, stderr=output)
         try:

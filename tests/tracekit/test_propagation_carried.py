@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry import baggage, propagate
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
@@ -98,6 +98,7 @@ def injected(span, context):
     return carrier
 
 
+@settings(max_examples=40)  # for each of the propagators
 @given(contexts())
 def test_what_a_started_span_carries_is_what_the_propagators_write(composite, context):
     span = started(context)
@@ -105,6 +106,7 @@ def test_what_a_started_span_carries_is_what_the_propagators_write(composite, co
     assert propagation.carried(span, context) == injected(span, context)
 
 
+@settings(max_examples=40)  # for each of the propagators
 @given(contexts(), spans_around)
 def test_so_is_what_a_span_carries_that_does_not_record(composite, context, around):
     span = NonRecordingSpan(around)
@@ -112,6 +114,7 @@ def test_so_is_what_a_span_carries_that_does_not_record(composite, context, arou
     assert propagation.carried(span, context) == injected(span, context)
 
 
+@settings(max_examples=40)  # for each of the propagators
 @given(contexts())
 def test_so_is_what_goes_out_without_any_span(composite, context):
     assert propagation.carried(INVALID_SPAN, context) == injected(INVALID_SPAN, context)

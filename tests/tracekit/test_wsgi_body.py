@@ -11,7 +11,7 @@ from typing import Any
 from wsgiref.util import FileWrapper
 
 import pytest
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import SpanKind, StatusCode
 from sockets import get, serving_wsgi
 
 import tracekit
@@ -55,7 +55,8 @@ def answers(body: Any, status: str = "200 OK") -> Any:
 
 
 def told(captured: Capture) -> dict[str, Any]:
-    (span,) = captured.spans
+    # On a busy machine the rest of the server's work may have become a span of its own.
+    (span,) = (one for one in captured.spans if one.kind is SpanKind.SERVER)
     return dict(span.attributes or {})
 
 
