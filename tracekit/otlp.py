@@ -5,11 +5,9 @@ The bytes are one line without a line break, so the same bytes are an HTTP body 
 
 from __future__ import annotations
 
-import functools
 import math
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import starmap
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import Link, SpanContext
 
-_INT64 = range(-(2**63), 2**63)
-_INT_BITS = 64
+_INT_LIMIT = 2**63
 # Bits 8 and 9 of a span's flags: it is known whether the parent is remote, and it is.
 _HAS_IS_REMOTE, _IS_REMOTE = 0x100, 0x200
 
@@ -67,41 +64,41 @@ def _scope_spans(scope: InstrumentationScope | None, spans: Sequence[str]) -> st
 def encode_span(span: ReadableSpan) -> str:
     """Return one OTLP Span as JSON text."""
     context, parent = span.context, span.parent
-    flags = int(context.trace_flags) | _HAS_IS_REMOTE
-    parts = [f'{{{_ids(context)},"name":{string(span.name)},"kind":{span.kind.value + 1}']
+    flags, above = context.trace_flags | _HAS_IS_REMOTE, ""
     if parent is not None:
-        parts.append(f'"parentSpanId":"{parent.span_id:016x}"')
+        above = f'"parentSpanId":"{parent.span_id:016x}",'
         flags |= _IS_REMOTE if parent.is_remote else 0
-    parts.append(
+    # An enumeration's ``value`` is a call; its ``_value_`` is the same thing.
+    return (
+        f'{{{_ids(context)},"name":{string(span.name)},"kind":{span.kind._value_ + 1},{above}'
         f'"flags":{flags},"startTimeUnixNano":"{span.start_time or 0}"'
-        f',"endTimeUnixNano":"{span.end_time or 0}"'
+        f',"endTimeUnixNano":"{span.end_time or 0}"{_contents(span)}}}'
     )
-    parts.extend(_contents(span))
-    return ",".join(parts) + "}"
 
 
-def _contents(span: ReadableSpan) -> Iterable[str]:
+def _contents(span: ReadableSpan) -> str:
     plain = getattr(span, "plain", None)  # a lean span's; those of the SDK may have dropped some
     attributes = span.attributes if plain is None else plain()
-    if attributes:
-        yield f'"attributes":{_attributes(attributes)}'
+    text = f',"attributes":{_attributes(attributes)}' if attributes else ""
     if events := span.events:
-        yield f'"events":[{",".join(map(_event, events))}]'
+        text += f',"events":[{",".join(map(_event, events))}]'
     if links := span.links:
-        yield f'"links":[{",".join(map(_link, links))}]'
+        text += f',"links":[{",".join(map(_link, links))}]'
     if plain is None:
-        yield from _dropped(span)
+        text += "".join(_dropped(span))
     status = span.status
-    if status.status_code.value:
+    code = status.status_code._value_
+    if code:
         message = f'"message":{string(status.description)},' if status.description else ""
-        yield f'"status":{{{message}"code":{status.status_code.value}}}'
+        text += f',"status":{{{message}"code":{code}}}'
+    return text
 
 
 def _dropped(span: ReadableSpan) -> Iterable[str]:
     counts = (span.dropped_attributes, span.dropped_events, span.dropped_links)
     for what, count in zip(("Attributes", "Events", "Links"), counts, strict=True):
         if count:
-            yield f'"dropped{what}Count":{count}'
+            yield f',"dropped{what}Count":{count}'
 
 
 def _ids(context: SpanContext) -> str:
@@ -126,25 +123,35 @@ def _attributes(attributes: Mapping[str, Any]) -> str:
         # The SDK's mappings are three layers of Python; their copy is the plain dict inside.
         copy = getattr(attributes, "copy", None)
         attributes = attributes if copy is None else copy()
-    return f"[{','.join(starmap(_pair, redacted(attributes).items()))}]"
+    pairs = []
+    for key, item in redacted(attributes).items():
+        kind = type(item)
+        # What nearly all values are, without the calls that tell the others apart.
+        if kind is str:
+            pairs.append(f"{_STRINGS[key]}{string(item)}}}}}")
+        elif kind is int and -_INT_LIMIT <= item < _INT_LIMIT:
+            pairs.append(f'{_INTS[key]}"{item}"}}}}')
+        else:
+            pairs.append(f'{{"key":{string(str(key))},"value":{value(item)}}}')
+    return f"[{','.join(pairs)}]"
 
 
-def _pair(key: str, item: Any) -> str:
-    kind = type(item)
-    if type(key) is not str:  # a host's mistake must not cost its span
-        key = str(key)
-    # What nearly all values are, without the calls that tell the others apart.
-    if kind is str:
-        return f"{_key(key, 'stringValue')}{string(item)}}}}}"
-    if kind is int and item.bit_length() < _INT_BITS:
-        return f'{_key(key, "intValue")}"{item}"}}}}'
-    return f'{{"key":{string(key)},"value":{value(item)}}}'
+class _Beginnings(dict[str, str]):
+    """What a pair begins with, by its key: names repeat in every span, values do not."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def __missing__(self, key: str) -> str:
+        if len(self) >= _MOST_NAMES:
+            self.clear()
+        # A host's mistake, a key that is no string, must not cost its span.
+        text = self[key] = f'{{"key":{string(str(key))},"value":{{"{self._kind}":'
+        return text
 
 
-@functools.lru_cache(maxsize=1024)
-def _key(key: str, kind: str) -> str:
-    # Names repeat in every span; values do not.
-    return f'{{"key":{string(key)},"value":{{"{kind}":'
+_MOST_NAMES = 1024
+_STRINGS, _INTS = _Beginnings("stringValue"), _Beginnings("intValue")
 
 
 def string(text: str) -> str:
@@ -172,7 +179,7 @@ def _bool(item: Any) -> str:
 
 def _int(item: Any) -> str:
     number = int(item)  # an IntEnum prints as its name
-    return f'{{"intValue":"{number}"}}' if number in _INT64 else _other(number)
+    return f'{{"intValue":"{number}"}}' if -_INT_LIMIT <= number < _INT_LIMIT else _other(number)
 
 
 def _float(item: Any) -> str:

@@ -16,6 +16,8 @@ SHUTDOWN_SECONDS = 5.0
 def name_request(span: Span, parent_context: Context | None) -> None:
     """Put the ID of the request in *parent_context* on *span*. Never raises."""
     try:
+        if attributes.REQUEST_ID in getattr(span, "_values", ()):
+            return  # a server's span has it from the start
         request = request_in(parent_context)
         if request is not None:
             put(span, {attributes.REQUEST_ID: request.request_id})

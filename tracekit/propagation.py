@@ -24,7 +24,7 @@ from opentelemetry.trace import (
 )
 
 from tracekit import guard, w3c
-from tracekit.propagators import REQUEST_ID, W3C, is_w3c, named_in, parts_of, text
+from tracekit.propagators import REQUEST_ID, is_w3c, named_in, parts_of, text
 from tracekit.propagators import RequestIdPropagator as RequestIdPropagator
 from tracekit.propagators import TracekitPropagator as TracekitPropagator
 from tracekit.request import RequestContext, request_in
@@ -136,7 +136,7 @@ def remote_context(headers: Headers) -> Context:
         return Context()
     textmap = propagate.get_global_textmap()
     if type(textmap) is _WithRequestId and textmap.is_w3c and "baggage" not in headers:
-        return W3C.extract(headers, Context(), _GETTER)  # what the others would add to: nothing
+        return w3c.continued(headers)  # what the others would add to: nothing
     left_out = {_FIELD}
     if len(headers.get(TRACEPARENT, ())) > 1:  # ours knows that, a host's own may not
         left_out |= {TRACEPARENT, TRACESTATE}

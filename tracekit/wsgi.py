@@ -147,7 +147,7 @@ class _Start:
 
     def _with_ours(self, headers: list[Any]) -> list[Any]:
         """Return *headers* and those of ours that the application does not set itself."""
-        present = [name.lower() for name, _ in headers]
+        present = {name.lower() for name, _ in headers}
         absent = [one for one in self._added if one[0].lower() not in present or _repeats(one)]
         return headers + absent
 
@@ -203,22 +203,23 @@ def _describe(environ: Environ) -> Values:
         names.URL_PATH: path,
         names.URL_SCHEME: environ.get("wsgi.url_scheme", "http"),
     }
-    server = environ["SERVER_NAME"]
+    server, port = environ["SERVER_NAME"], environ.get("SERVER_PORT")
     if not server.endswith(".invalid"):  # waitress's: it does not know
         described[names.SERVER_ADDRESS] = server
-    for name, key in (
-        (names.SERVER_PORT, "SERVER_PORT"),
-        (names.PEER_PORT, "REMOTE_PORT"),
-    ):
-        port = str(environ.get(key, ""))
-        if port.isdecimal():
-            described[name] = int(port)
-    if peer := environ.get("REMOTE_ADDR"):
+    if (number := _number(port)) is not None:
+        described[names.SERVER_PORT] = number
+    peer, its_port = environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT")
+    if peer:
         described[names.PEER_ADDRESS] = peer
-        if names.PEER_PORT in described:
-            port = environ["REMOTE_PORT"]
-            peers.describe(described, (peer, port, environ.get("SERVER_PORT")))
+    if (number := _number(its_port)) is not None:
+        described[names.PEER_PORT] = number
+        if peer:
+            peers.describe(described, (peer, its_port, port))
     protocol = environ.get("SERVER_PROTOCOL", "")
     if protocol.startswith("HTTP/"):
         described[names.PROTOCOL_VERSION] = protocol[5:]
     return described
+
+
+def _number(port: Any) -> int | None:
+    return int(port) if str(port).isdecimal() else None
