@@ -12,17 +12,16 @@ def called_at(call: Call) -> str | None:
     attributes = call.node.span.attributes
     file = conventions.text(attributes, a.CODE_FILE, "code.filepath")
     line = conventions.number(attributes, a.CODE_LINE, "code.lineno")
-    return _place(file, line, conventions.text(attributes, a.CODE_FUNCTION, "code.function"))
+    return place(file, line, conventions.text(attributes, a.CODE_FUNCTION, "code.function"))
 
 
 def made_at(call: Call) -> str | None:
     """Return where the call's client, session or pool was made."""
-    return _place(
-        call.text(a.CLIENT_FILE), call.number(a.CLIENT_LINE), call.text(a.CLIENT_FUNCTION)
-    )
+    return place(call.text(a.CLIENT_FILE), call.number(a.CLIENT_LINE), call.text(a.CLIENT_FUNCTION))
 
 
-def _place(file: str | None, line: int | None, function: str | None) -> str | None:
+def place(file: str | None, line: int | None, function: str | None) -> str | None:
+    """Return a line of code as findings tell it: ``file:line in function()``."""
     if file is None:
         return None
     at = f"{file}:{line}" if line is not None else file

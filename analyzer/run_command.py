@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath
 
 
 def _folder() -> Path:
@@ -19,20 +20,45 @@ def _folder() -> Path:
 
 
 SITE = str(_folder() / "auto" / "site")
+_INTERPRETER = re.compile(r"(?:python|pypy)[0-9.]*t?(?:\.exe)?")
+_LAUNCHERS = frozenset(
+    {
+        *("build", "conda", "ensurepip", "hatch", "honcho", "nox", "pdm", "pip", "pip3", "pipenv"),
+        *("pipx", "poetry", "supervisord", "tox", "uv", "venv", "virtualenv"),
+    }
+)
+"""Python programs that start others, or install them."""
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """The exit codes that a shell has for it."""
 
 
 def environment(
-    environ: Mapping[str, str], *, service: str | None = None, label: str | None = None
+    environ: Mapping[str, str],
+    command: Sequence[str] = (),
+    *,
+    service: str | None = None,
+    label: str | None = None,
 ) -> dict[str, str]:
-    """Return *environ* with what makes each Python that is started with it trace itself."""
+    """Return *environ* with what makes each Python that is started with it trace itself.
+
+    One that cannot be traced tells of it, as this process that *command* takes the place of, or as
+    one of its children.
+    """
     told = {"TRACEKIT_SERVICE": service, "TRACEKIT_LABEL": label}
+    if environ.get("OTEL_SDK_DISABLED", "").lower() != "true":  # else nobody misses a trace
+        told["TRACEKIT_RUN_UNTRACED"] = str(os.getpid()) if _is_program(command) else "0"
     path = environ.get("PYTHONPATH")
     if path is None or SITE not in path.split(os.pathsep):
         # The rest to the letter: an empty part of it means the current folder.
         told["PYTHONPATH"] = SITE + os.pathsep + path if path else SITE
     return {**environ, **{name: value for name, value in told.items() if value}}
+
+
+def _is_program(command: Sequence[str]) -> bool:
+    """Tell whether *command* has an interpreter run a program that is itself what is meant."""
+    if not command or not _INTERPRETER.fullmatch(PurePath(command[0]).name):
+        return False
+    return not any(PurePath(word).stem in _LAUNCHERS for word in command[1:])
 
 
 def execute(command: Sequence[str], environ: Mapping[str, str]) -> int:

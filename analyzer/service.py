@@ -51,6 +51,28 @@ class WebSocketFacts:
 
 
 @dataclass(frozen=True)
+class ExceptionFacts:
+    """An exception that something ended with; of its *message* the first line.
+
+    *at* is the application's innermost line of code, as ``file:line in function()``; where all of
+    it is installed code, the innermost of that.
+    """
+
+    type: str
+    message: str | None = None
+    at: str | None = None
+
+
+@dataclass(frozen=True)
+class FailedStage:
+    """A stage that an exception ended, whether or not the request failed by it."""
+
+    span_id: str
+    name: str
+    exception: ExceptionFacts
+
+
+@dataclass(frozen=True)
 class ServiceFacts(Known):
     """One request as one service served it.
 
@@ -59,7 +81,7 @@ class ServiceFacts(Known):
     worked on after the end, while nobody waited. Of *response_body*, *headers_ns* is the first
     byte, and *held_ns* the time that the server held the application until it took what was
     sent. *loop_lag_ns* is how long its event loop ran late, *gc_ns* how long its process
-    collected garbage.
+    collected garbage. *exception* goes with *error*; inferred, it was the last one recorded.
     """
 
     span_id: str
@@ -70,6 +92,8 @@ class ServiceFacts(Known):
     on_path: bool
     status: int | None = None
     error: str | None = None
+    exception: ExceptionFacts | None = None
+    failed_stages: tuple[FailedStage, ...] = ()
     ended: Outcome | None = None
     queued_ns: int | None = None
     queue_source: str | None = None
@@ -78,6 +102,7 @@ class ServiceFacts(Known):
     response_body: BodyFacts | None = None
     background_ns: int | None = None
     background_error: str | None = None
+    background_exception: ExceptionFacts | None = None
     loop_lag_ns: int | None = None
     largest_lag_ns: int | None = None
     gc_ns: int | None = None

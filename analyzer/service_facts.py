@@ -11,6 +11,7 @@ from dataclasses import replace
 from analyzer import conventions
 from analyzer.body_facts import error_of, has_sampled_gaps, passed, stalls_in
 from analyzer.call_facts import passing
+from analyzer.exceptions import ending, failed_stages
 from analyzer.facts import BodyFacts
 from analyzer.phases import Interval, array, nanoseconds, union
 from analyzer.process import process_of
@@ -35,6 +36,7 @@ BY_PROXY = "x-request-start"
 """The source of a queue that two clocks tell."""
 _BELIEVED_NS = 60_000_000_000
 """No proxy lets a request wait longer: its clock is wrong."""
+_INFERRED = frozenset({"peer.state", "peer.use"})
 _CLEAN_CLOSES = (1000, 1001, 1005)
 """A websocket's close that somebody said goodbye with (RFC 6455, 7.4.1)."""
 
@@ -104,6 +106,8 @@ def _facts(node: Node, start: int, on_path: bool) -> ServiceFacts:
     span = node.span
     body = _body(node, start)
     after = background(node)
+    failed = [late.span for late in after if error_of(late.span)]
+    how = ending(span)
     return ServiceFacts(
         span_id=span.span_id,
         service=span.service,
@@ -113,6 +117,8 @@ def _facts(node: Node, start: int, on_path: bool) -> ServiceFacts:
         on_path=on_path,
         status=conventions.status_code(span),
         error=error_of(span),
+        exception=how.exception,
+        failed_stages=failed_stages(node, after),
         ended=ended(node),
         queued_ns=queued_ns(node) or None,
         queue_source=conventions.text(span.attributes, a.QUEUE_SOURCE),
@@ -120,14 +126,15 @@ def _facts(node: Node, start: int, on_path: bool) -> ServiceFacts:
         request_body=_request_body(node),
         response_body=body,
         background_ns=_covered(after) if after else None,
-        background_error=next((error for late in after if (error := error_of(late.span))), None),
+        background_error=error_of(failed[0]) if failed else None,
+        background_exception=ending(failed[0]).exception if failed else None,
         loop_lag_ns=_number(node, a.LOOP_LAG),
         largest_lag_ns=_number(node, a.LOOP_LAG_LARGEST),
         gc_ns=_number(node, a.GC_TIME),
         peer=_peer(node),
         websocket=_websocket(node),
         derived=_derived(node, body),
-        inferred=frozenset({"peer.state", "peer.use"}),
+        inferred=_INFERRED if how.is_certain else _INFERRED | {"exception"},
     )
 
 

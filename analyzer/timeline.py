@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from analyzer import conventions
 from analyzer.calls import Call
+from analyzer.exceptions import error_name
 from analyzer.phases import OK, Attempt
 from analyzer.report import AFTER_RESPONSE, TimelineRow
 from analyzer.service_facts import is_background
@@ -68,7 +69,7 @@ def _note(tree: Tree, node: Node, awaited: bool) -> str:
         return AFTER_RESPONSE
     if not awaited:
         return "not waited for"
-    return "parent missing" if _is_orphan(tree, node) else ""
+    return "parent missing" if _is_orphan(tree, node) else error_name(node.span)
 
 
 def _is_orphan(tree: Tree, node: Node) -> bool:

@@ -49,7 +49,7 @@ def _is_same_request(outer: Node, inner: Node) -> bool:
         and _agree(first, second, conventions.method)
         and _agree(first, second, _path)
         and _agree(first, second, _peer_port)
-        and _covers_half(outer, inner)
+        and _ran_together(outer, inner)
     )
 
 
@@ -85,9 +85,19 @@ def _peer_port(span: Span) -> int | None:
     return conventions.number(span.attributes, a.PEER_PORT, "client.port", "net.peer.port")
 
 
-def _covers_half(outer: Node, inner: Node) -> bool:
+def _ran_together(outer: Node, inner: Node) -> bool:
+    """Return whether the inner one covers half of the outer one.
+
+    Some of it is enough where both name the same method and path: a middleware between the two may
+    have taken most of the time.
+    """
     together = min(outer.end, inner.end) - max(outer.start, inner.start)
-    return 2 * together >= outer.duration
+    is_named = all(_is_named(node.span) for node in (outer, inner))
+    return together > 0 if is_named else 2 * together >= outer.duration
+
+
+def _is_named(span: Span) -> bool:
+    return None not in (_path(span), conventions.method(span))
 
 
 def _absorb(outer: Node, inner: Node) -> None:

@@ -15,4 +15,5 @@ def run(args: Namespace) -> int:
     if not command:
         print("tracekit: run what? For example: tracekit run -- uvicorn app:app", file=sys.stderr)
         return 2
-    return execute(command, environment(os.environ, service=args.service, label=args.label))
+    told = environment(os.environ, command, service=args.service, label=args.label)
+    return execute(command, told)

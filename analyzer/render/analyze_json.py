@@ -51,11 +51,18 @@ All durations are integer nanoseconds, all shares fractions of ``total_ns`` (0.0
                             [{start_ns, ns}], the longest ones. Null where no body was seen
       quality               {path: "measured" | "derived" | "inferred"} for every field that is
                             known, such as "phases.connect" or "connection.state"
-    service_facts           [{span_id, service, name, start_ns, ns, on_path, status, error, ended,
-                              queued_ns, queue_source, unbelieved_queue_ns, request_body,
-                              response_body, background_ns, background_error, loop_lag_ns,
+    service_facts           [{span_id, service, name, start_ns, ns, on_path, status, error,
+                              exception, failed_stages, ended, queued_ns, queue_source,
+                              unbelieved_queue_ns, request_body, response_body, background_ns,
+                              background_error, background_exception, loop_lag_ns,
                               largest_lag_ns, gc_ns, peer, websocket, quality}], every
                             service's own side in order of time; null as above
+      exception             {type, message, at}: what ended the request, the first line of its
+                            message, and the application's innermost line of code, as findings'
+                            where. Of quality "inferred" it is only the last one recorded. Or null
+      failed_stages         [{span_id, name, exception}], those that an exception ended, of the
+                            same one the innermost, whether or not the request failed by it
+      background_exception  as exception, of background_error. Or null
       ended                 as the root's; queued_ns went by before start_ns, by the clock of
                             queue_source: "x-request-start" or "tcp_info"; what a proxy's clock
                             says beyond 60 s is in unbelieved_queue_ns instead

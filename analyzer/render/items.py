@@ -44,6 +44,11 @@ def _meanings(used: Collection[Quality]) -> str:
     return ", ".join([*marks, "the rest measured"]) if marks else ""
 
 
+def room_for_items(console: Console) -> int:
+    """Return how wide an item may be so that its line is not broken."""
+    return max(20, console.width - _INDENT)
+
+
 def print_items(label: str, items: Sequence[str], console: Console) -> None:
     """Print *items* with dots between them; a line breaks between two, and inside a long one."""
     line = ""
@@ -58,7 +63,7 @@ def print_items(label: str, items: Sequence[str], console: Console) -> None:
 
 def _print_line(label: str, line: str, console: Console) -> None:
     style = "not dim red" if label == "error" else "not dim"
-    for part in Text(line).wrap(console, max(20, console.width - _INDENT)):
+    for part in Text(line).wrap(console, room_for_items(console)):
         lead = Text(f"    {label:<6}", style=ASIDE)
         console.print(lead.append(part.plain.rstrip(), style), no_wrap=True, overflow="fold")
         label = ""

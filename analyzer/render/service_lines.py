@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from analyzer.render.amounts import amount, counted, ordinal
 from analyzer.render.items import Line, mark
+from analyzer.render.service_errors import background_failure, failure_lines, stage_lines
 from analyzer.render.streams import stream
 from analyzer.service import ServiceFacts
 from analyzer.units import duration
@@ -23,14 +24,16 @@ _CLOCKS = {
 _UNSAID_CLOSES = {1005: "closed without a code", 1006: "the server saw no close"}
 
 
-def lines_of(service: ServiceFacts, *, everything: bool) -> list[Line]:
-    """Return the lines of *service*, those with something to say."""
+def lines_of(service: ServiceFacts, *, everything: bool, room: int) -> list[Line]:
+    """Return the lines of *service*, those with something to say; *room* is an item's width."""
     lines: list[Line] = [
         ("queue", list(_queue(service, everything))),
         ("asked", list(_request(service, everything))),
         ("sent", list(_response(service, everything))),
         ("ws", list(_websocket(service))),
-        ("end", list(_end(service, everything))),
+        *_end(service, everything, room),
+        *stage_lines(service, room),
+        *_background(service, room),
         ("loop", list(_process(service, everything))),
         ("peer", list(_peer(service)) if everything else []),
     ]
@@ -93,20 +96,23 @@ def _websocket(service: ServiceFacts) -> Iterator[str]:
         yield _UNSAID_CLOSES.get(talk.close_code, f"closed with {talk.close_code}")
 
 
-def _end(service: ServiceFacts, everything: bool) -> Iterator[str]:
+def _end(service: ServiceFacts, everything: bool, room: int) -> Iterator[Line]:
     after = duration(service.ns)
     if service.ended == "client left":
-        yield f"the client left after {after}"
+        yield "end", [f"the client left after {after}"]
     elif service.ended == "cancelled":
-        yield f"cancelled after {after}"
-    elif service.ended == "error" or service.error is not None:
-        yield service.error or "ended without its last byte"
+        yield "end", [f"cancelled after {after}"]
+    elif service.ended == "error" or service.error is not None or service.exception is not None:
+        yield from failure_lines(service, room)
     elif everything and service.ended is not None:
-        yield service.ended
+        yield "end", [service.ended]
+
+
+def _background(service: ServiceFacts, room: int) -> Iterator[Line]:
     if service.background_ns is not None:
-        yield f"{duration(service.background_ns)} of work after the response"
-    if service.background_error is not None:
-        yield f"which failed: {service.background_error}"
+        failure, places = background_failure(service, room)
+        yield "after", [f"{duration(service.background_ns)} of work after the response", *failure]
+        yield "at", places
 
 
 def _process(service: ServiceFacts, everything: bool) -> Iterator[str]:

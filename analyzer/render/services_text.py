@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.render.cells import shorten
-from analyzer.render.items import Line, legend_of, print_items
+from analyzer.render.items import Line, legend_of, print_items, room_for_items
 from analyzer.render.sections import ASIDE, heading
 from analyzer.render.service_lines import lines_of
 from analyzer.report import Report
@@ -15,17 +15,24 @@ from analyzer.service import ServiceFacts
 from analyzer.units import column
 
 MOST = 6
+_QUOTED = ("end", "at", "stage", "after")
+"""Lines that quote the service, whose signs are no marks of ours."""
 _Told = tuple[ServiceFacts, list[Line]]
 
 
 def print_services(report: Report, console: Console, *, all_services: bool = False) -> None:
     """Print the services with something to tell, or all of them; in order of time."""
-    told = [(one, lines_of(one, everything=all_services)) for one in report.service_facts]
+    room = room_for_items(console)
+    told = [
+        (one, lines_of(one, everything=all_services, room=room)) for one in report.service_facts
+    ]
     told = [(one, lines) for one, lines in told if lines]
     shown = told if all_services else _longest(told)
     if not shown:
         return
-    items = [item for _, lines in shown for _, said in lines for item in said]
+    items = [
+        item for _, lines in shown for label, said in lines for item in said if label not in _QUOTED
+    ]
     heading(console, "Services", legend_of(items))
     for service, lines in shown:
         _print_title(service, console)

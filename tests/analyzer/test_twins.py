@@ -125,6 +125,16 @@ def test_a_request_that_took_a_small_part_is_another_one():
     assert len(servers(analyze([outer, server("in", 60, 99, outer)]))) == 2
 
 
+def test_behind_a_slow_middleware_a_small_part_of_the_same_path_is_the_same_request():
+    known = {a.URL_PATH: "/hear", a.HTTP_METHOD: "POST"}
+    outer = server("in", 0, 100, attributes=known | {a.PEER_PORT: 1})
+    late = server("in", 90, 99, outer, attributes=known)
+    assert len(servers(analyze([outer, late]))) == 1
+
+    own = server("in", 101, 120, outer, attributes=known)
+    assert len(servers(analyze([outer, own]))) == 2
+
+
 def test_nothing_is_folded_into_a_span_of_another_trace():
     outer = server("in", 0, 100)
     other = replace(server("in", 1, 99, outer), trace_id=TRACE[::-1] + "b", request_id=None)

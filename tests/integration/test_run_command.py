@@ -194,6 +194,15 @@ def test_an_exception_without_a_text_is_said_by_its_name(capsys, monkeypatch):
     assert capsys.readouterr().err == "tracekit: this process is not traced: MemoryError\n"
 
 
+def test_what_is_said_of_a_closed_stderr_does_not_go_to_the_commands_output(tmp_path):
+    serve = shlex.join([*RUN, sys.executable, "-c", "import requests; print('goes on')"])
+    env = clean_environment(tmp_path, TRACEKIT_ENDPOINT="nowhere")
+
+    said = subprocess.check_output(["sh", "-c", f"{serve} 2>&-"], env=env, text=True, timeout=60)
+
+    assert said == "goes on\n"
+
+
 SPAWN = """
 import multiprocessing, os
 def told():

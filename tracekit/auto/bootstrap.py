@@ -105,4 +105,5 @@ def _is_named() -> bool:
 
 def _say(error: Exception) -> None:
     reason = str(error) or type(error).__name__
-    print(f"tracekit: this process is not traced: {reason}", file=sys.stderr)
+    if sys.stderr is not None:  # where it is closed; None would stand for stdout
+        print(f"tracekit: this process is not traced: {reason}", file=sys.stderr)

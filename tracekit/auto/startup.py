@@ -55,6 +55,7 @@ def begin() -> None:
     """Have tracing start with the first import that needs it. Never raises."""
     try:
         if _is_service():
+            os.environ.pop("TRACEKIT_RUN_UNTRACED", None)  # from here on something is traced
             _tell_children()
             _expect()
     except Exception as error:
@@ -77,10 +78,9 @@ def program(argv: Sequence[str]) -> tuple[str | None, Sequence[str]]:
 
 
 def _say(error: BaseException) -> None:
-    print(
-        f"tracekit: {sys.executable} is not traced: {str(error) or type(error).__name__}",
-        file=sys.stderr,
-    )
+    reason = str(error) or type(error).__name__
+    if sys.stderr is not None:  # where it is closed; None would stand for stdout
+        print(f"tracekit: {sys.executable} is not traced: {reason}", file=sys.stderr)
 
 
 def _is_service() -> bool:

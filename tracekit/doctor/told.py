@@ -36,7 +36,7 @@ _SETTINGS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("propagators", "tracecontext,baggage", ("OTEL_PROPAGATORS",)),
     ("resource", "none", ("OTEL_RESOURCE_ATTRIBUTES",)),
 )
-_OF_RUN = "TRACEKIT_RUN_COMMAND"
+_OF_RUN = ("TRACEKIT_RUN_COMMAND", "TRACEKIT_RUN_UNTRACED")
 _PAIRS = ("headers", "resource")
 """Lists of name=value whose values may be secrets: their names are shown."""
 # What a name is, and after it more than the "=" at the end of something in Base64.
@@ -59,7 +59,7 @@ def told(environ: Mapping[str, str]) -> list[Told]:
 
 def known_variables() -> frozenset[str]:
     """Return the names of all variables that are read."""
-    return frozenset({_OF_RUN}.union(*(variables for _, _, variables in _SETTINGS)))
+    return frozenset({*_OF_RUN}.union(*(variables for _, _, variables in _SETTINGS)))
 
 
 def variables_in_effect(environ: Mapping[str, str]) -> dict[str, str]:

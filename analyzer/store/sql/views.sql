@@ -121,8 +121,13 @@ pairs AS (
      AND coalesce(twin.http_method = pairs.own.http_method, true)
      AND coalesce(twin.path = pairs.own.path, true)
      AND coalesce(twin.port = pairs.own.port, true)
-     AND 2 * (least(twin.end_ns, pairs.own.end_ns) - greatest(twin.start_ns, pairs.own.start_ns))
-         >= pairs.own.end_ns - pairs.own.start_ns
+     AND CASE
+         WHEN twin.http_method = pairs.own.http_method AND twin.path = pairs.own.path
+         THEN least(twin.end_ns, pairs.own.end_ns) > greatest(twin.start_ns, pairs.own.start_ns)
+         ELSE 2 * (
+             least(twin.end_ns, pairs.own.end_ns) - greatest(twin.start_ns, pairs.own.start_ns)
+         ) >= pairs.own.end_ns - pairs.own.start_ns
+     END
 ),
 inner_ones AS (
     SELECT DISTINCT trace_id, span_id, own.span_id AS outer_id

@@ -24,7 +24,14 @@ from analyzer.report import (
     Stage,
     TimelineRow,
 )
-from analyzer.service import PeerFacts, RequestBodyFacts, ServiceFacts, WebSocketFacts
+from analyzer.service import (
+    ExceptionFacts,
+    FailedStage,
+    PeerFacts,
+    RequestBodyFacts,
+    ServiceFacts,
+    WebSocketFacts,
+)
 
 MS = 1_000_000
 TOTAL = 4_600 * MS
@@ -173,6 +180,16 @@ SERVICES = (
         ),
         background_ns=300 * MS,
         background_error="ValueError",
+        background_exception=ExceptionFacts(
+            "ValueError", "bad", "/srv/stt/stt/after.py:9 in save()"
+        ),
+        failed_stages=(
+            FailedStage(
+                "00000000000000ad",
+                "load",
+                ExceptionFacts("TimeoutError", "no model", "/srv/stt/stt/model.py:33 in load()"),
+            ),
+        ),
         loop_lag_ns=120 * MS,
         largest_lag_ns=110 * MS,
         gc_ns=70 * MS,

@@ -50,7 +50,7 @@ OF_EACH = {
         "span_id", "service", "name", "start_ns", "ns", "on_path", "status", "error", "ended",
         "queued_ns", "queue_source", "request_body", "response_body", "background_ns",
         "background_error", "loop_lag_ns", "largest_lag_ns", "gc_ns", "peer", "websocket",
-        "quality",
+        "exception", "failed_stages", "background_exception", "quality",
     },
 }  # fmt: skip
 
@@ -102,14 +102,21 @@ def test_every_field_of_a_call_is_in_the_contracts_text():
 
 def test_every_field_of_a_service_is_in_the_contracts_text_and_says_how_it_is_known():
     for service in json.loads(to_json(STORY))["service_facts"]:
-        inner = ("request_body", "response_body", "peer", "websocket")
-        for name in (name for part in (service, *map(service.get, inner)) for name in part or {}):
+        inner = ("request_body", "response_body", "peer", "websocket", "background_exception")
+        parts = (service, *service["failed_stages"], *map(service.get, inner))
+        for name in (name for part in parts for name in part or {}):
             assert re.search(rf"\b{name}\b", analyze_json.__doc__), name
         assert set(service["quality"].values()) <= set(get_args(Quality))
     first = json.loads(to_json(STORY))["service_facts"][0]["quality"]
     assert (first["queued_ns"], first["peer.state"]) == ("derived", "inferred")
     assert first["response_body.held_ns"] == "measured"
     assert "service" not in first
+
+
+def test_an_exception_is_told_with_its_message_and_its_line():
+    (stage,) = json.loads(to_json(STORY))["service_facts"][0]["failed_stages"]
+    at = "/srv/stt/stt/model.py:33 in load()"
+    assert stage["exception"] == {"type": "TimeoutError", "message": "no model", "at": at}
 
 
 def test_a_calls_phases_and_the_unexplained_rest_sum_to_it_exactly():

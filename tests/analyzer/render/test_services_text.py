@@ -8,7 +8,9 @@ from sample_reports import MS, SERVICES, STORY
 from analyzer.render.breakdown_text import print_breakdown
 from analyzer.render.edges_text import print_edges
 from analyzer.render.header_text import print_header
+from analyzer.render.service_errors import STAGES_SHOWN
 from analyzer.render.services_text import MOST, print_services
+from analyzer.service import ExceptionFacts, FailedStage
 
 STT, PREPROCESSOR, TTS = SERVICES
 
@@ -33,7 +35,8 @@ def test_a_service_is_told_from_its_queue_to_what_followed_its_answer(paper):
         "gaps p50 20.0 ms, p95 41.0 ms, largest 800 ms", "1 stall, 800 ms at 1.00 s",
         "last byte after 4.60 s", "held 61.0 ms until it was taken",
         "the client left after 4.60 s", "300 ms of work after the response",
-        "which failed: ValueError",
+        "which failed: ValueError: bad", "at    stt/after.py:9 in save()",
+        "stage load failed: TimeoutError: no model", "at    stt/model.py:33 in load()",
         "the event loop was held for 120 ms, 110 ms of it at once", "GC meanwhile 70.0 ms",
     ):  # fmt: skip
         assert part in text, part
@@ -97,6 +100,60 @@ def test_a_response_that_broke_off_is_told_with_its_error(paper):
     assert "ended without its last byte" in said(paper, replace(PREPROCESSOR, ended="error"))
     broken = replace(PREPROCESSOR, ended="error", error="ValueError")
     assert "end   ValueError" in said(paper, broken)
+
+
+def failed_by(service, exception, *stages, **more):
+    return replace(
+        service, ended="error", error="NoStock", exception=exception, failed_stages=stages, **more
+    )
+
+
+NO_STOCK = ExceptionFacts("shop.NoStock", "no apple", r"C:\srv\shop\app.py:33 in ask()")
+
+
+def test_an_exception_is_told_with_its_message_and_its_line(paper):
+    sheet = printed(paper, failed_by(PREPROCESSOR, NO_STOCK))
+
+    assert "    end   shop.NoStock: no apple" in sheet.lines
+    assert "    at    shop/app.py:33 in ask()" in sheet.lines
+
+
+def test_the_stage_that_it_came_from_is_named_beside_its_line_only(paper):
+    stage = FailedStage("ad", "stock", NO_STOCK)
+    text = said(paper, failed_by(PREPROCESSOR, NO_STOCK, stage))
+
+    assert "shop/app.py:33 in ask() · in stage stock" in text
+    assert "failed" not in text
+
+
+def test_a_message_is_cut_to_the_width_and_keeps_the_line_below_it(paper):
+    long = replace(NO_STOCK, message="no ? apple\x1b[2J " * 20)
+    sheet = printed(paper, failed_by(PREPROCESSOR, long), width=60)
+
+    assert sheet.line_with("end ").endswith("…")
+    assert sheet.lines.index("    at    shop/app.py:33 in ask()") == 4
+    assert (sheet.widest, "\x1b" in sheet.text) == (60, False)
+    assert "inferred" not in sheet.text
+
+
+def test_an_exception_that_may_not_have_ended_it_is_told_so(paper):
+    unsure = failed_by(PREPROCESSOR, NO_STOCK, inferred=frozenset({"exception"}))
+
+    assert "end   perhaps by shop.NoStock: no apple" in said(paper, unsure)
+
+
+def test_what_an_exception_does_not_say_is_left_out(paper):
+    assert printed(paper, failed_by(PREPROCESSOR, ExceptionFacts("KeyError"))).lines[3:] == [
+        "    end   KeyError", ""
+    ]  # fmt: skip
+
+
+def test_of_many_failed_stages_a_few_are_told_and_the_others_counted(paper):
+    stages = [FailedStage(f"{n}", f"s{n}", NO_STOCK) for n in range(STAGES_SHOWN + 2)]
+    sheet = printed(paper, replace(PREPROCESSOR, failed_stages=tuple(stages)))
+
+    assert sheet.text.count("shop.NoStock") == STAGES_SHOWN
+    assert "    stage and 2 more failed" in sheet.lines
 
 
 def test_of_many_services_the_longest_are_shown_and_the_others_counted(paper):

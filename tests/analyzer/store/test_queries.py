@@ -120,9 +120,17 @@ CASES = {
     "another service": {"service": "speak"},
     "another process": {"resource": {a.HOST_ID: "one", a.PROCESS_PID: 2}},
     "a small part": {"start_ns": 1_060_000_000},
+    "a small part, of what path": {
+        "start_ns": 1_060_000_000,
+        "attributes": {a.HTTP_METHOD: "GET"},
+    },
+    "after it": {"start_ns": 2_060_000_000},
     "other trace": {"trace_id": "b" * 32},
 }
-ONE_REQUEST = {"the same", "internal", "internal, by its route", "only a URL", "nothing said"}
+ONE_REQUEST = {
+    *("the same", "internal", "internal, by its route", "only a URL", "nothing said"),
+    "a small part",
+}
 PROCESSES = {
     "unknown": {},
     "no host": {a.PROCESS_PID: 1},

@@ -2,9 +2,11 @@
 
 Nothing in here may stop the program, or change what it finds: the folder leaves the path, another
 ``sitecustomize``, which this one hides, still runs, and a Python that tracekit is not for goes
-on without a word. That may be an old one: this file keeps to what Python 3.6 can read.
+on, with one line if it turns out to be the service. That may be an old one: this file keeps to
+what Python 3.6 can read.
 """
 
+import os
 import sys
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -32,13 +34,13 @@ def _is_ours() -> bool:
     return all(spec is not None and spec.origin is not None for spec in specs)
 
 
-def _begin() -> None:
+def _begin(name: str, *arguments: object) -> None:
     folder = __file__.rpartition("site")[0].rpartition("site")[0]  # tracekit/auto/
-    spec = spec_from_file_location("_tracekit_startup", folder + "startup.py")
+    spec = spec_from_file_location("_tracekit_" + name, folder + name + ".py")
     if spec is not None and spec.loader is not None:
         module = module_from_spec(spec)
         spec.loader.exec_module(module)
-        module.begin()
+        module.begin(*arguments)
 
 
 _leave_path()
@@ -47,7 +49,10 @@ try:
 finally:
     try:
         if _is_ours():
-            _begin()
+            _begin("startup")
+        elif "TRACEKIT_RUN_UNTRACED" in os.environ:
+            _begin("lacking", _NEEDED)
     except Exception as error:
         reason = str(error) or type(error).__name__
-        print("tracekit: this process is not traced: " + reason, file=sys.stderr)
+        if sys.stderr is not None:  # where it is closed; None would stand for stdout
+            print("tracekit: this process is not traced: " + reason, file=sys.stderr)
