@@ -111,7 +111,8 @@ def _finish(
 ) -> None:
     try:
         if exchange.is_open:
-            exchange.route = exchange.route or asgi_route(scope, exchange.request.route)
+            told, routed = exchange.request.route, exchange.routed
+            exchange.route = exchange.route or asgi_route(scope, told, routed)
             how = conversation.how_it_ended()
             exchange.end(None if conversation.is_goodbye(error) else error, how)
             if error is None:  # an error page may have work after it too
@@ -120,6 +121,7 @@ def _finish(
             exchange.returned(error)
     except Exception as fault:
         guard.fault("asgi.finish", fault)
+    exchange.routed = None  # it holds the exchange: a cycle
 
 
 def _arrive(scope: Scope, receive: Receive, serving: Serving) -> Exchange | None:
@@ -208,6 +210,9 @@ async def _flush() -> None:
 
     try:
         loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    try:
         await loop.run_in_executor(None, lifecycle.flush, _FLUSH_SECONDS)
     except RuntimeError as error:
         guard.fault("asgi.flush", error)

@@ -144,7 +144,7 @@ class HttpRequest:
     def _complete(self, message: Message) -> None:
         exchange, headers = self._exchange, message["headers"]
         exchange.respond_once(message["status"])
-        exchange.route = asgi_route(self._scope, exchange.request.route)
+        exchange.route = asgi_route(self._scope, exchange.request.route, exchange.routed)
         self._has_trailers = bool(message.get("trailers"))
         self._missing = self._length(headers)
         if self._serving.response_headers:

@@ -115,7 +115,7 @@ class WebSocketConnection:
             message = {**message, "headers": list(message.get("headers") or ())}
             exchange, headers = self._exchange, message["headers"]
             exchange.respond(message.get("status") or _accepted(self._scope))
-            exchange.route = asgi_route(self._scope, exchange.request.route)
+            exchange.route = asgi_route(self._scope, exchange.request.route, exchange.routed)
             add_headers(exchange, headers)
         except Exception as error:
             guard.fault("asgi.websocket.response", error)

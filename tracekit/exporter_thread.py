@@ -130,13 +130,17 @@ class ExporterThread:
 
 
 def _wait_until_gone(thread: threading.Thread) -> None:
-    """Wait for the system's part of a *thread* that has ended; some 0.1 ms.
+    # Before Python 3.13 a join does not.
+    if not thread.is_alive() and sys.version_info < (3, 13):
+        wait_until_gone(thread.native_id)
 
-    Before Python 3.13 a join does not, and its warning of a fork beside threads counts the system's
-    (on Linux, where alone they can be seen).
+
+def wait_until_gone(native_id: int | None) -> None:
+    """Wait for the system's part of a thread that has ended; some 0.1 ms.
+
+    Python's warning of a fork beside threads counts the system's (on Linux, where alone they can be
+    seen).
     """
-    if thread.is_alive() or sys.version_info >= (3, 13):
-        return
-    task, until = f"/proc/self/task/{thread.native_id}", time.monotonic() + _GONE_SECONDS
+    task, until = f"/proc/self/task/{native_id}", time.monotonic() + _GONE_SECONDS
     while os.path.exists(task) and time.monotonic() < until:
         time.sleep(0.0001)

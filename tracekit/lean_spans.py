@@ -9,7 +9,6 @@ does it by default.
 from __future__ import annotations
 
 import copy
-import threading
 import traceback
 from collections.abc import Callable, Mapping
 from itertools import islice
@@ -24,6 +23,7 @@ from opentelemetry.util.types import Attributes, AttributeValue
 
 from tracekit import guard
 from tracekit.attributes import Values
+from tracekit.fork_lock import ForkLock
 
 _UNSET = Status(StatusCode.UNSET)
 _PLAIN = (str, bool, int, float)
@@ -31,7 +31,7 @@ MOST_ATTRIBUTES = 128
 MOST_EVENTS = 128
 """What the SDK's default limits let a host add, links counted like events; the last ones stay."""
 # Threads of one request may add to its span at once. Re-entrant: a finaliser may add one too.
-_adding = threading.RLock()
+_adding = ForkLock()
 
 
 class LeanSpan(SdkSpan):

@@ -7,13 +7,13 @@ import dataclasses
 import logging
 import os
 import tempfile
-import threading
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from tracekit import guard, process_hooks, propagation
 from tracekit import leaving as leaving  # it counts forks from now on
 from tracekit.errors import ConfigurationError
+from tracekit.fork_lock import ForkLock
 from tracekit.garbage import GarbageHooks
 from tracekit.settings import Settings, resolve
 from tracekit.signals import SignalHooks
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tracekit.worker import Worker
 
 _logger = logging.getLogger("tracekit")
-_lock = threading.Lock()
+_lock = ForkLock()
 _EXIT_SECONDS = 2.5
 """What the interpreter's exit may take: whoever stops services counts to ten, or to five."""
 

@@ -24,6 +24,7 @@ from opentelemetry.trace import (
 )
 
 from tracekit import guard, w3c
+from tracekit.baggage_header import BAGGAGE, well_formed
 from tracekit.propagators import REQUEST_ID, is_w3c, named_in, parts_of, text
 from tracekit.propagators import RequestIdPropagator as RequestIdPropagator
 from tracekit.propagators import TracekitPropagator as TracekitPropagator
@@ -135,12 +136,14 @@ def remote_context(headers: Headers) -> Context:
     if TRACEPARENT not in headers and headers.keys() <= {"host", _FIELD}:
         return Context()
     textmap = propagate.get_global_textmap()
-    if type(textmap) is _WithRequestId and textmap.is_w3c and "baggage" not in headers:
+    if type(textmap) is _WithRequestId and textmap.is_w3c and BAGGAGE not in headers:
         return w3c.continued(headers)  # what the others would add to: nothing
     left_out = {_FIELD}
     if len(headers.get(TRACEPARENT, ())) > 1:  # ours knows that, a host's own may not
         left_out |= {TRACEPARENT, TRACESTATE}
     headers = {name: values for name, values in headers.items() if name not in left_out}
+    if BAGGAGE in headers:
+        headers[BAGGAGE] = well_formed(headers[BAGGAGE])
     try:
         return textmap.extract(headers, Context(), getter=_GETTER)
     except Exception as error:

@@ -11,16 +11,22 @@ _CONVERTED = ("int", "float", "UUID")
 """Types whose text in a path is not always the one that ``str`` gives."""
 
 
-def asgi_route(scope: Mapping[str, Any], told: str | None = None) -> str | None:
+def asgi_route(
+    scope: Mapping[str, Any], told: str | None = None, routed: Mapping[str, Any] | None = None
+) -> str | None:
     """Return the template that the application's router matched, mounts included; None if unknown.
 
     Of Starlette and FastAPI it is read out of their routes, Litestar leaves it in the *scope*;
     other routers leave the parameters at least, and the template is the path with these put back:
     none where a value could be one of several segments, so that routes stay few. *told* is the
-    template that an application below the mounts has told otherwise (Django). Ask after the
-    application has routed. Never raises.
+    template that an application below the mounts has told otherwise (Django). *routed* is the scope
+    that the framework was given, where that is known: a copy, maybe, which begins at a mount. Ask
+    after the application has routed. Never raises.
     """
     try:
+        if routed is not None and routed is not scope:
+            route = asgi_route(routed, told)
+            return route and _cut_off(scope, routed) + route
         left = scope.get("path_template")
         told = told or (left if isinstance(left, str) else None)
         found = mounts.template(scope)
@@ -30,6 +36,14 @@ def asgi_route(scope: Mapping[str, Any], told: str | None = None) -> str | None:
     except Exception as error:
         guard.fault("asgi.route", error)
         return None
+
+
+def _cut_off(scope: Mapping[str, Any], routed: Mapping[str, Any]) -> str:
+    """Return what a middleware has added to the root path of its copy, if the path begins so."""
+    before = str(scope.get("root_path", ""))
+    root = str(routed.get("app_root_path", routed.get("root_path", "")))
+    is_mount = root.startswith(before) and str(routed["path"]).startswith(f"{root}/")
+    return root[len(before) :] if is_mount else ""
 
 
 def _by_values(scope: Mapping[str, Any], told: str | None) -> str | None:

@@ -63,6 +63,7 @@ class Exchange:
         "received",
         "request",
         "route",
+        "routed",
         "sent",
         "serving",
     )
@@ -92,12 +93,22 @@ class Exchange:
         """What else the span is to say at its end; clean."""
         self.route: str | None = None
         """The template that the framework matched, as soon as it is known."""
+        self.routed: Mapping[str, Any] | None = None
+        """The scope in which the framework routes, where it tells: middleware may copy scopes."""
         self.arrival: tuple[str, str] | None = None
         """Where a WSGI request's path was cut as it came, for ``wsgi_route``."""
         self._span: Span | None = None
         self._collected = collected()
         self._first_byte = self._status = self._ended_at = 0
         self._ended_how = self._verb = ""
+
+    def __deepcopy__(self, _memo: Any) -> Exchange:
+        """Return the same: an application may copy its whole scope or environ."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave nothing for another process, to which an application may pass its scope."""
+        return type(None), ()
 
     def start(self, described: Values, verb: str | None = None) -> None:
         """Open the server span, with *described* on it. Never raises.
@@ -276,7 +287,7 @@ def is_served(caller: Mapping[str, Any], serving: Serving) -> bool:
     own settings, *serving*, are not those that count is told of, once.
     """
     outer = caller[SEEN]
-    if not outer.is_open:
+    if outer is None or not outer.is_open:
         return False
     ignored = serving.ignored_under(outer.serving)
     if ignored:

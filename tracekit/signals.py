@@ -10,13 +10,17 @@ import threading
 import time
 from collections.abc import Callable
 from types import BuiltinFunctionType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tracekit import guard
 
+if TYPE_CHECKING:
+    from tracekit.fork_signals import ForkSignals
+    from tracekit.nudge import Nudge
+
 DEADLINE = 2.0
 """Seconds that a signal's effect may be late by."""
-_GRACE = 0.01
+_GRACE = 0.05
 """Seconds in which requests whose answers have just left end their spans, in other threads."""
 _NAMES = ("SIGTERM", "SIGHUP")
 """The ones that end a process from outside. SIGINT is an exception: the exit flushes."""
@@ -47,7 +51,9 @@ class SignalHooks:
 
     def __init__(self, savings: Savings) -> None:
         self._savings = savings
-        self._is_ending = False
+        self._is_ending = self._is_sweeping = False
+        self._nudge: Nudge | None = None
+        self._fork_signals: ForkSignals | None = None
 
     def install(self) -> None:
         """Put a handler where the disposition is the default."""
@@ -59,26 +65,47 @@ class SignalHooks:
                 signal.signal(number, self._end)
             elif number == signal.SIGTERM:
                 _save_after_uvicorn(present, self._savings)
+        if taken := [number for number in _known() if self._is_ours(number)]:
+            self._let_none_be_lost(taken)
 
     def uninstall(self) -> None:
         """Put the default back where the handler is still ours."""
         if threading.current_thread() is not threading.main_thread():
             return  # the handler finds nothing to save, and ends the process as the default does
         for number in _known():
-            if signal.getsignal(number) == self._end:
+            if self._is_ours(number):
                 signal.signal(number, signal.SIG_DFL)
+        if self._nudge is not None:
+            self._nudge.uninstall()
+
+    def _let_none_be_lost(self, taken: list[int]) -> None:
+        """See to it that the handlers run, always, as the default would have acted."""
+        # Imported here: without `init` they are not needed.
+        from tracekit.fork_signals import ForkSignals
+        from tracekit.nudge import Nudge
+
+        self._nudge = Nudge(taken, self._is_ours)
+        self._nudge.install()
+        self._fork_signals = ForkSignals(taken, self._is_ours)
+
+    def _is_ours(self, number: int) -> bool:
+        return signal.getsignal(number) == self._end
 
     def _end(self, number: int, _frame: Any) -> None:
         """Save the spans, then let the signal do what it does by default."""
+        if self._is_sweeping:
+            return  # the sweep that this has interrupted goes on, and its handler ends the process
         try:
             again, self._is_ending = self._is_ending, True
             if not again:  # whoever sends it twice is in a hurry
                 save_whatever_is_held(self._savings, DEADLINE, grace=_GRACE)
+            self._is_sweeping = True
             self._savings.sweep()
         except Exception as error:
             guard.fault("signals", error)
+        self._is_sweeping = False
         # Somebody's handler that calls the one before it, ours, decides itself how it goes on.
-        if signal.getsignal(number) == self._end:
+        if self._is_ours(number):
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         self._is_ending = False
@@ -89,7 +116,8 @@ def _known() -> list[int]:
     return [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 
-def _are_threads_real() -> bool:
+def are_threads_real() -> bool:
+    """Tell whether threads are the system's."""
     # gevent and eventlet put greenlets in their place, which cannot take turns inside a handler:
     # there all of it goes to the spool.
     return isinstance(_thread.start_new_thread, BuiltinFunctionType)
@@ -97,7 +125,7 @@ def _are_threads_real() -> bool:
 
 def save_whatever_is_held(savings: Savings, timeout: float, *, grace: float = 0.0) -> None:
     """Save what waits, after *grace* seconds, whichever locks this thread may hold."""
-    if not _are_threads_real():
+    if not are_threads_real():
         return
     # A signal has interrupted this one anywhere, maybe with a lock in its hands that is needed
     # (an event's, a logging handler's): then the time runs out, and that is all. By `_thread`,

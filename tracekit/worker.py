@@ -92,6 +92,9 @@ class Worker:
 
     def _started(self) -> None:
         _flush_when_multiprocessing_ends(self)
+        nudge = sys.modules.get("tracekit.nudge")
+        if nudge is not None:
+            nudge.resume()
 
     def put(self, span: ReadableSpan) -> None:
         """Take one finished span; never waits. A full or closed queue drops and counts it."""

@@ -546,3 +546,23 @@ def test_the_current_span_is_the_server_span_inside_the_application(captured: Ca
     with serving_asgi(tracekit.ASGIMiddleware(http_only(app))) as port:
         get(port)
     assert seen == [captured.wait(1)[0].context.span_id]
+
+
+def test_a_loop_that_is_not_asyncios_is_no_fault(captured: Capture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.shutdown.complete"})
+
+    told = []
+
+    async def receive() -> Any: ...
+
+    async def send(message: Any) -> None:
+        told.append(message["type"])
+
+    before = guard.faults()
+    lifespan = tracekit.ASGIMiddleware(app)({"type": "lifespan"}, receive, send)
+    with pytest.raises(StopIteration):  # by hand, as another library's loop would
+        lifespan.send(None)
+
+    assert told == ["lifespan.shutdown.complete"]
+    assert guard.faults() == before

@@ -6,11 +6,13 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 from datetime import date, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import django
 import pytest
+from asgiref.wsgi import WsgiToAsgi
 from django.conf import settings
 from django.conf.urls.i18n import i18n_patterns
 from django.core.asgi import get_asgi_application
@@ -24,6 +26,7 @@ from hypothesis import strategies as st
 from sockets import get, serving_asgi, serving_wsgi
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
+from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount, Route
@@ -32,7 +35,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import tracekit
 from tracekit import mounts
+from tracekit.clients.patching import Patches
 from tracekit.frameworks import route_hooks
+from tracekit.frameworks.routes import hook_channels, hook_quart
 from tracekit.route import asgi_route, wsgi_route
 from tracekit.testing import Capture
 
@@ -267,6 +272,52 @@ def test_no_value_of_a_parameter_is_left_in_the_route(found):
     assert sorted(route.split("/")[1:]) == sorted(f"{{{name}}}" for name in parameters)
 
 
+def handing_on_a_copy(app: Any, root: str = "") -> Any:
+    """Return *app* behind a middleware that hands on a scope of its own (Hypercorn's)."""
+
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "root_path": scope.get("root_path", "") + root}, receive, send)
+
+    return middleware
+
+
+def test_starlettes_route_behind_a_middleware_that_copies_the_scope(captured, routes_told):
+    outside = tracekit.ASGIMiddleware(handing_on_a_copy(starlette()))
+    routes = [Route("/items/{item}", ok), Mount("/shops/{shop}", routes=[Route("/", ok)])]
+    inside = Starlette(routes=routes, middleware=[Middleware(handing_on_a_copy)])
+    with serving_asgi(outside) as port:
+        assert name_of(captured, port, "/items/7") == "GET /items/{item}"
+    with serving_asgi(tracekit.ASGIMiddleware(inside)) as port:
+        assert name_of(captured, port, "/items/7") == "GET /items/{item}"
+        assert name_of(captured, port, "/shops/7/") == "GET /shops/{shop}/"
+        assert name_of(captured, port, "/nowhere") == "GET"
+
+
+def test_starlettes_route_has_what_a_dispatcher_has_cut_off(captured, routes_told):
+    app = handing_on_a_copy(Starlette(routes=[Route("/items/{item}", ok)]), "/mounted/here")
+
+    with serving_asgi(tracekit.ASGIMiddleware(app)) as port:
+        name = name_of(captured, port, "/mounted/here/items/7")
+
+    assert name == "GET /mounted/here/items/{item}"
+
+
+def test_channels_parameters_which_it_leaves_in_a_copy_of_the_scope(captured):
+    class AsyncConsumer:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await PlainTextResponse("ok")(scope, receive, send)
+
+    async def router(scope: Any, receive: Any, send: Any) -> None:
+        route = {"args": (), "kwargs": {"room": scope["path"].split("/")[2]}}
+        await AsyncConsumer()({**scope, "url_route": route}, receive, send)
+
+    hooks = Patches()
+    hook_channels(hooks, SimpleNamespace(AsyncConsumer=AsyncConsumer))
+
+    with serving_asgi(tracekit.ASGIMiddleware(router)) as port:
+        assert name_of(captured, port, "/rooms/hall/") == "GET /rooms/{room}/"
+
+
 def flask() -> Flask:
     app = Flask(__name__)
     blueprint = Blueprint("shop", __name__, url_prefix="/shop/<shop>")
@@ -293,6 +344,75 @@ def test_a_prefix_that_a_proxys_header_tells_is_no_part_of_the_route(captured):
         name = name_of(captured, port, "/shop/a/items/1", **told)
 
     assert name == "GET /shop/<shop>/items/<int:item>"
+
+
+def copying(app: Any) -> Any:
+    """Return *app* behind a middleware that hands on an environ of its own (Flask-SocketIO's)."""
+    return lambda environ, start_response: app({**environ}, start_response)
+
+
+def test_flasks_route_behind_a_middleware_that_copies_the_environ(captured, routes_told):
+    app = DispatcherMiddleware(copying(flask()), {"/mounted/here": copying(flask())})
+
+    with serving_wsgi(tracekit.WSGIMiddleware(app)) as port:
+        rule = "/shop/<shop>/items/<int:item>"
+        assert name_of(captured, port, "/shop/a/items/1") == f"GET {rule}"
+        assert name_of(captured, port, "/mounted/here/shop/a/items/1") == f"GET /mounted/here{rule}"
+        assert name_of(captured, port, "/nowhere") == "GET"
+
+
+def test_flasks_route_is_the_first_that_it_matches(captured, routes_told):
+    app = flask()
+
+    @app.get("/asks/<name>")
+    def asks(name: str) -> str:
+        return app.test_client().get("/shop/a/items/1").text
+
+    with serving_wsgi(tracekit.WSGIMiddleware(copying(app))) as port:
+        assert name_of(captured, port, "/asks/one") == "GET /asks/<name>"
+
+
+def test_flasks_route_below_starlette_has_the_mounts_prefix(captured, routes_told):
+    app = Starlette(routes=[Mount("/site", WsgiToAsgi(flask()))])
+
+    with serving_asgi(tracekit.ASGIMiddleware(app)) as port:
+        name = name_of(captured, port, "/site/shop/a/items/1")
+
+    assert name == "GET /site/shop/<shop>/items/<int:item>"
+
+
+def quart() -> tuple[Any, Any]:
+    """Return what Quart does as a request or a websocket begins, and the module that has it."""
+
+    class Context:
+        def match_request(self) -> None:
+            rule = SimpleNamespace(rule="/rooms/<room>")
+            vars(self)[self.kind] = SimpleNamespace(url_rule=rule)
+
+    class RequestContext(Context):
+        kind = "request"
+
+    class WebsocketContext(Context):
+        kind = "websocket"
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        kind = RequestContext if scope["path"].startswith("/rooms") else WebsocketContext
+        kind().match_request()
+        await PlainTextResponse("ok")(scope, receive, send)
+
+    return app, SimpleNamespace(RequestContext=RequestContext, WebsocketContext=WebsocketContext)
+
+
+def test_quarts_route_of_requests_and_websockets(captured):
+    app, module = quart()
+    hooks = Patches()
+    hook_quart(hooks, module)
+
+    with serving_asgi(tracekit.ASGIMiddleware(app)) as port:
+        assert name_of(captured, port, "/rooms/hall") == "GET /rooms/<room>"
+        assert name_of(captured, port, "/talk") == "GET /rooms/<room>"
+        hooks.restore()
+        assert name_of(captured, port, "/rooms/hall") == "GET"
 
 
 DJANGO = [

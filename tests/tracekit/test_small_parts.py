@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 import time
+import warnings
 
 import pytest
 from opentelemetry import trace
 
 import tracekit
 from tracekit import clock, guard, resource
+from tracekit.fork_lock import ForkLock
 from tracekit.settings import Settings
 from tracekit.testing import capture
 
@@ -65,3 +69,26 @@ def test_spans_of_other_instrumentations_get_the_request_id_too() -> None:
     with capture() as captured, tracekit.request("turn", request_id="t-9"):
         trace.get_tracer("other").start_span("theirs").end()
     assert captured.named("theirs").attributes["tracekit.request_id"] == "t-9"
+
+
+def test_a_lock_that_another_thread_held_at_a_fork_is_free_in_the_child() -> None:
+    lock, held, over = ForkLock(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            over.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside a thread: that is it
+        child = os.fork()
+    if child == 0:
+        signal.alarm(5)  # without the lock it ends by this
+        with lock:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    over.set()
+    holder.join()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 
 from opentelemetry import trace
 from opentelemetry.trace import ProxyTracerProvider
@@ -12,6 +11,7 @@ from opentelemetry.trace import ProxyTracerProvider
 from tracekit import lifecycle
 from tracekit.auto import handover
 from tracekit.auto.naming import service_name
+from tracekit.fork_lock import ForkLock
 from tracekit.frameworks import cover_hooks
 from tracekit.frameworks.covering import before_serving
 from tracekit.serving import serving
@@ -20,7 +20,7 @@ from tracekit.settings import DEFAULT_SERVICE
 COMMAND = "TRACEKIT_RUN_COMMAND"
 """A process's command line, for those of its children whose own says no name."""
 
-_lock = threading.RLock()
+_lock = ForkLock()
 _done: set[str] = set()
 
 

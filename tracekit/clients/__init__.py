@@ -17,6 +17,7 @@ from opentelemetry.trace import TracerProvider
 from tracekit import guard
 from tracekit.clients.body import reap
 from tracekit.clients.libraries import LIBRARIES, Library
+from tracekit.fork_lock import ForkLock
 
 __all__ = ["install", "reap", "uninstall"]
 
@@ -39,7 +40,7 @@ class Adapter(Protocol):
         """Put every original back."""
 
 
-_lock = threading.Lock()
+_lock = ForkLock()
 _provider: TracerProvider | None = None
 _claimed: set[str] = set()
 _installed: list[Adapter] = []

@@ -2,9 +2,9 @@
 
 Three kinds, each put in when the module concerned is imported, and taken out again:
 
-- ``ROUTES``: what a framework matched (Django, Datasette), and the exceptions that it answers
-  itself (Django, Flask), where it tells nobody; ``init`` puts them in, for the middleware that an
-  application has itself;
+- ``ROUTES``: what a framework matched, and the exceptions that it answers itself (Django, Flask),
+  where it tells nobody, or only a copy of the scope or environ; ``init`` puts them in, for the
+  middleware that an application has itself;
 - ``APPLICATIONS`` and ``SERVERS``: the middleware itself, around applications that have none; only
   ``tracekit run`` and OpenTelemetry's ``opentelemetry-instrument`` put them in.
 """

@@ -46,6 +46,10 @@ def _framework(trigger: str, module: str, hook: str, since: str = "", until: str
 
 ROUTES = (
     _framework("django.core.handlers.base", "routes", "hook_django", "4.2", "7"),
+    _framework("starlette.routing", "routes", "hook_starlette", "0.37", "2"),
+    _framework("channels.consumer", "routes", "hook_channels", "3", "5"),
+    _framework("flask.ctx", "routes", "hook_flask", "2.2", "4"),
+    _framework("quart.ctx", "routes", "hook_quart", "0.18", "1"),
     _framework("datasette.app", "routes", "hook_datasette", "0.64", "2"),
     _framework("django.core.handlers.exception", "failures", "hook_django", "4.2", "7"),
     _framework("flask.app", "failures", "hook_flask", "2.2", "4"),

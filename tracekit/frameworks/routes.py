@@ -1,4 +1,4 @@
-"""What Django and Datasette matched, told to the request that is being served."""
+"""What a framework matched, told to the request that is being served."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from tracekit import guard
 from tracekit.clients.patching import Patches
 from tracekit.request import request_in
+from tracekit.server import SEEN
 
 _NAMED_GROUP = re.compile(r"\(\?P<(\w+)>")
 
@@ -33,6 +34,61 @@ def _django_route(match: Any) -> str:
     # ``^`` and ``$`` are those of `re_path`; of joined patterns Django leaves the last ``$`` only.
     route = str(match.route).removeprefix("^").removesuffix("$").removesuffix(r"\Z")
     return f"/{route.removeprefix('/')}"
+
+
+def hook_starlette(patches: Patches, module: Any) -> None:
+    """Put a hook where Starlette routes: the scope that it leaves the route in may be a copy."""
+    patches.wrap(module.Router, "__call__", _routing)
+
+
+def hook_channels(patches: Patches, module: Any) -> None:
+    """Put a hook where a consumer is called: Channels leaves the parameters in copies alone."""
+    patches.wrap(module.AsyncConsumer, "__call__", _routing)
+
+
+def _routing(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def call(routed: Any, scope: Any, receive: Any, send: Any) -> None:
+        if "router" not in scope:  # the outermost: those below it are found by its routes
+            _note(scope)
+        await original(routed, scope, receive, send)
+
+    return call
+
+
+def _note(scope: Any) -> None:
+    try:
+        exchange = scope.get(SEEN)
+        if exchange is not None and exchange.is_open:
+            exchange.routed = scope
+    except Exception as error:
+        guard.fault("frameworks.scope", error)
+
+
+def hook_flask(patches: Patches, module: Any) -> None:
+    """Put a hook where Flask matches: the environ that it leaves the rule in may be a copy."""
+    context = vars(module).get("RequestContext") or module.AppContext
+    patches.wrap(context, "match_request", _matching)
+
+
+def hook_quart(patches: Patches, module: Any) -> None:
+    """Put a hook where Quart matches, for requests and for websockets."""
+    patches.wrap(module.RequestContext, "match_request", _matching)
+    patches.wrap(module.WebsocketContext, "match_request", _matching)
+
+
+def _matching(original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def match_request(context: Any) -> None:
+        original(context)
+        _tell(_flask_route, context, is_first=True)
+
+    return match_request
+
+
+def _flask_route(context: Any) -> str | None:
+    asked = getattr(context, "request", None) or context.websocket
+    return getattr(asked.url_rule, "rule", None)
 
 
 def hook_datasette(patches: Patches, module: Any) -> None:
@@ -78,10 +134,11 @@ def _end_of_group(pattern: str, at: int) -> int:
     return at
 
 
-def _tell(route: Callable[[Any], str], match: Any) -> None:
+def _tell(route: Callable[[Any], str | None], match: Any, *, is_first: bool = False) -> None:
+    """Tell of *match*; where *is_first*, of the first only: Flask is matched anew for a stream."""
     try:
         request = request_in(None)
-        if request is not None:
+        if request is not None and not (is_first and request.route):
             request.route = route(match)
     except Exception as error:
         guard.fault("frameworks.route", error)
