@@ -61,10 +61,11 @@ def failed_stages(service: Node, background: Collection[Node]) -> tuple[FailedSt
     One that went through several is told of the innermost: there it came from. *background* are
     those of its children that came after the answer: they are told elsewhere.
     """
+    late = frozenset(background)
     found: dict[str, tuple[int, FailedStage]] = {}
     passed: set[str] = set()
     waiting: list[tuple[Node, FailedStage | None]] = [
-        (child, None) for child in service.children if child not in background
+        (child, None) for child in service.children if child not in late
     ]
     while waiting:
         node, outer = waiting.pop()

@@ -93,7 +93,7 @@ def _ran_together(outer: Node, inner: Node) -> bool:
     """
     together = min(outer.end, inner.end) - max(outer.start, inner.start)
     is_named = all(_is_named(node.span) for node in (outer, inner))
-    return together > 0 if is_named else 2 * together >= outer.duration
+    return together >= 0 if is_named else 2 * together >= outer.duration
 
 
 def _is_named(span: Span) -> bool:

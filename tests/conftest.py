@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import settings
 
 # Properties are about results. How long one example takes is a matter of the machine.
-settings.register_profile("tracekit", deadline=None)
+settings.register_profile("tracekit", deadline=None, max_examples=50)
 settings.load_profile("tracekit")
 
 # Clients read every certificate that the system trusts, 40 ms for each client, in hundreds of tests

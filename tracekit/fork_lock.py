@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 
 
 class ForkLock:
@@ -25,4 +26,5 @@ class ForkLock:
         self._lock.acquire()
 
     def __exit__(self, *_error: object) -> None:
-        self._lock.release()
+        with suppress(RuntimeError):  # this thread has forked inside, and its child has another
+            self._lock.release()

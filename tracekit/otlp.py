@@ -125,6 +125,8 @@ def _attributes(attributes: Mapping[str, Any]) -> str:
         attributes = attributes if copy is None else copy()
     pairs = []
     for key, item in redacted(attributes).items():
+        if type(key) is not str:  # a host's mistake must not cost its span, nor rename another's
+            key = str(key)
         kind = type(item)
         # What nearly all values are, without the calls that tell the others apart.
         if kind is str:
@@ -132,7 +134,7 @@ def _attributes(attributes: Mapping[str, Any]) -> str:
         elif kind is int and -_INT_LIMIT <= item < _INT_LIMIT:
             pairs.append(f'{_INTS[key]}"{item}"}}}}')
         else:
-            pairs.append(f'{{"key":{string(str(key))},"value":{value(item)}}}')
+            pairs.append(f'{{"key":{string(key)},"value":{value(item)}}}')
     return f"[{','.join(pairs)}]"
 
 
@@ -145,8 +147,7 @@ class _Beginnings(dict[str, str]):
     def __missing__(self, key: str) -> str:
         if len(self) >= _MOST_NAMES:
             self.clear()
-        # A host's mistake, a key that is no string, must not cost its span.
-        text = self[key] = f'{{"key":{string(str(key))},"value":{{"{self._kind}":'
+        text = self[key] = f'{{"key":{string(key)},"value":{{"{self._kind}":'
         return text
 
 

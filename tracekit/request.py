@@ -25,7 +25,9 @@ KEY = "tracekit.request"
 class RequestContext:
     """What travels with a request inside this process, in the OpenTelemetry Context."""
 
-    __slots__ = ("arrival", "failure", "replaced", "request_id", "root", "route", "timings")
+    __slots__ = (
+        *("arrival", "failure", "is_matched", "replaced", "request_id", "root", "route", "timings"),
+    )
 
     def __init__(self, request_id: str, *, replaced: bool = False) -> None:
         self.request_id = request_id
@@ -36,6 +38,8 @@ class RequestContext:
         """The headers that told this request from others as it arrived, by lower-case name."""
         self.route: str | None = None
         """The template that the framework matched, where it tells nobody but us."""
+        self.is_matched = False
+        """Whether a framework that matches more than once has done so, found or not."""
         self.failure: BaseException | None = None
         """The exception that the framework answered with an error page, and let out to nobody."""
         self.timings: list[tuple[str, int]] | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from tracekit import guard, mounts
 
+_PREFIX_HEADERS = (b"x-forwarded-prefix", b"x-script-name")
 _CONVERTED = ("int", "float", "UUID")
 """Types whose text in a path is not always the one that ``str`` gives."""
 
@@ -39,11 +40,24 @@ def asgi_route(
 
 
 def _cut_off(scope: Mapping[str, Any], routed: Mapping[str, Any]) -> str:
-    """Return what a middleware has added to the root path of its copy, if the path begins so."""
+    """Return what a middleware has added to the root path of its copy, if the path begins so.
+
+    What a proxy's header says is none of it: a caller could make routes without end.
+    """
     before = str(scope.get("root_path", ""))
     root = str(routed.get("app_root_path", routed.get("root_path", "")))
     is_mount = root.startswith(before) and str(routed["path"]).startswith(f"{root}/")
-    return root[len(before) :] if is_mount else ""
+    added = root[len(before) :] if is_mount else ""
+    return "" if added.strip("/") in _prefixes(scope) else added
+
+
+def _prefixes(scope: Mapping[str, Any]) -> set[str]:
+    headers = scope.get("headers") or ()
+    return {
+        bytes(value).decode("latin-1").strip("/")
+        for name, value in headers
+        if bytes(name).lower() in _PREFIX_HEADERS
+    }
 
 
 def _by_values(scope: Mapping[str, Any], told: str | None) -> str | None:

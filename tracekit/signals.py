@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tracekit import guard
 
 if TYPE_CHECKING:
-    from tracekit.fork_signals import ForkSignals
     from tracekit.nudge import Nudge
 
 DEADLINE = 2.0
@@ -51,9 +50,10 @@ class SignalHooks:
 
     def __init__(self, savings: Savings) -> None:
         self._savings = savings
-        self._is_ending = self._is_sweeping = False
+        self._is_ending = False
+        self._sweeping = 0
+        """The process that sweeps: a forked child does not."""
         self._nudge: Nudge | None = None
-        self._fork_signals: ForkSignals | None = None
 
     def install(self) -> None:
         """Put a handler where the disposition is the default."""
@@ -81,29 +81,30 @@ class SignalHooks:
     def _let_none_be_lost(self, taken: list[int]) -> None:
         """See to it that the handlers run, always, as the default would have acted."""
         # Imported here: without `init` they are not needed.
-        from tracekit.fork_signals import ForkSignals
+        from tracekit.fork_signals import hold_over_forks
         from tracekit.nudge import Nudge
 
         self._nudge = Nudge(taken, self._is_ours)
         self._nudge.install()
-        self._fork_signals = ForkSignals(taken, self._is_ours)
+        hold_over_forks(taken, self._is_ours)
 
     def _is_ours(self, number: int) -> bool:
         return signal.getsignal(number) == self._end
 
     def _end(self, number: int, _frame: Any) -> None:
         """Save the spans, then let the signal do what it does by default."""
-        if self._is_sweeping:
+        if self._sweeping == os.getpid():
             return  # the sweep that this has interrupted goes on, and its handler ends the process
         try:
             again, self._is_ending = self._is_ending, True
             if not again:  # whoever sends it twice is in a hurry
                 save_whatever_is_held(self._savings, DEADLINE, grace=_GRACE)
-            self._is_sweeping = True
+            self._sweeping = os.getpid()
             self._savings.sweep()
         except Exception as error:
             guard.fault("signals", error)
-        self._is_sweeping = False
+        finally:
+            self._sweeping = 0
         # Somebody's handler that calls the one before it, ours, decides itself how it goes on.
         if self._is_ours(number):
             signal.signal(number, signal.SIG_DFL)

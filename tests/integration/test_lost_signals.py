@@ -233,3 +233,49 @@ def test_nothing_is_done_while_nothing_comes(tmp_path: Path) -> None:
         assert time.process_time() - before < 0.02
     """
     assert ended(tmp_path, code) == (0, "")
+
+
+def test_a_handler_that_raises_during_a_fork_leaves_nothing_blocked(tmp_path: Path) -> None:
+    code = """
+        def late(*_):
+            raise TimeoutError
+        tracekit.init("s")
+        signal.signal(signal.SIGALRM, late)
+        sys.unraisablehook = lambda _: None  # one that raises inside a hook is lost
+        for number in range(300):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-5 * (number % 60 + 1))
+                child = os.fork()
+                if child == 0:
+                    os._exit(0)
+                os.waitpid(child, 0)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except TimeoutError:
+                pass
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    """
+    assert ended(tmp_path, code)[0] == 0  # what its handler raised inside a hook is told
+
+
+def test_after_a_sweep_that_somebody_interrupted_the_signal_still_ends_the_process(
+    tmp_path: Path,
+) -> None:
+    code = """
+        tracekit.init("s")
+        from tracekit import lifecycle
+        worker = lifecycle._process.worker
+        whole = worker.sweep
+        def broken():
+            worker.sweep = whole
+            raise KeyboardInterrupt
+        worker.sweep = broken
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    """
+    assert ended(tmp_path, code) == (-signal.SIGTERM, "")

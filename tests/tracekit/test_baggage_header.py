@@ -51,6 +51,12 @@ def test_of_too_many_members_the_first_ones_stay() -> None:
     assert len(read(well_formed([header]))) == 180
 
 
+@pytest.mark.parametrize("header", ["a=1" + ";k= " * 1000 + '"', "a=" + " " * 4000 + '"'])
+def test_a_hostile_header_takes_no_time_to_speak_of(header: str) -> None:
+    # Read in more than one way, it would take longer than any test may.
+    assert well_formed([header]) == []
+
+
 def test_a_request_with_broken_baggage_is_continued_without_a_word(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -6,10 +6,12 @@ import copy
 import pickle
 from typing import Any
 
+from flask import Flask
 from sockets import get, serving_asgi, serving_wsgi
 
 import tracekit
 from tracekit import guard
+from tracekit.frameworks import route_hooks
 from tracekit.testing import Capture
 
 
@@ -62,3 +64,24 @@ def test_an_environ_can_be_copied_but_for_what_its_server_put_in(captured: Captu
 
     with serving_wsgi(tracekit.WSGIMiddleware(app)) as port:
         assert get(port, "/copied")[2] == b"/copied"
+
+
+def test_a_flask_request_without_a_route_is_not_given_that_of_another(captured: Capture) -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/home/<name>", view_func=lambda name: name)
+
+    @app.errorhandler(404)
+    def lost(_error: Exception) -> tuple[str, int]:
+        with app.test_request_context("/home/x"):
+            return "lost", 404
+
+    hooks = route_hooks()
+    hooks.install()
+    try:
+        with serving_wsgi(tracekit.WSGIMiddleware(app.wsgi_app)) as port:
+            assert get(port, "/nowhere")[0] == 404
+    finally:
+        hooks.uninstall()
+
+    (span,) = captured.wait(1)
+    assert "http.route" not in (span.attributes or {})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import enum
 import json
 import math
 from typing import Any
@@ -16,6 +17,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from opentelemetry.trace.span import TraceState
 
 from tracekit import otlp
+from tracekit.redaction import redacted
 
 
 def context(trace_id: int = 1, span_id: int = 2, **extra: Any) -> SpanContext:
@@ -77,6 +79,10 @@ def plain(value: Any) -> Any:
     return getattr(value, kind)
 
 
+# Hypothesis finds the names of URLs in our source, and those do not come back as they were.
+KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
+    lambda key: redacted({key: "?"}) == {key: "?"}
+)
 VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -84,22 +90,13 @@ VALUES = st.recursive(
     | st.floats(allow_nan=False)
     | st.text(st.characters(exclude_categories=["Cs"]))
     | st.binary(),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.text(st.characters(exclude_categories=["Cs"]), min_size=1), inner, max_size=4
-        )
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=8,
 )
 
 
 @settings(max_examples=200)
-@given(
-    st.dictionaries(
-        st.text(st.characters(exclude_categories=["Cs"]), min_size=1), VALUES, max_size=6
-    )
-)
+@given(st.dictionaries(KEYS, VALUES, max_size=6))
 def test_every_attribute_comes_back_from_protobuf_as_it_was(attributes: dict[str, Any]) -> None:
     parsed = as_protobuf(encoded(span(attributes=attributes)))
     one = parsed.resource_spans[0].scope_spans[0].spans[0]
@@ -204,3 +201,13 @@ def test_a_span_that_cannot_be_encoded_does_not_take_its_batch_with_it() -> None
     body, lost = otlp.encode([bad, span(name="good")], lambda theirs: theirs)
     assert lost == 1
     assert b'"good"' in body
+
+
+def test_a_key_that_only_equals_a_name_renames_nothing() -> None:
+    class Names(str, enum.Enum):
+        ROUTE = "http.route"
+
+    odd = only_span(span(attributes={Names.ROUTE: "/x", 1: 2}))
+    plain = only_span(span(attributes={"http.route": "/y", "n": 4}))
+    assert {one["key"] for one in plain["attributes"]} == {"http.route", "n"}
+    assert all(isinstance(one["key"], str) for one in odd["attributes"])

@@ -127,7 +127,7 @@ def _is_served(caller: Any) -> bool:
     If not in its own scope or environ, then perhaps in those of an application that it is part of:
     Flask inside Starlette begins with an environ of its own.
     """
-    if SEEN in caller:
+    if caller.get(SEEN) is not None:
         return True
     request = request_in(None)
     return (

@@ -135,10 +135,15 @@ def _end_of_group(pattern: str, at: int) -> int:
 
 
 def _tell(route: Callable[[Any], str | None], match: Any, *, is_first: bool = False) -> None:
-    """Tell of *match*; where *is_first*, of the first only: Flask is matched anew for a stream."""
+    """Tell of *match*; where *is_first*, of the first only.
+
+    Flask matches anew for a stream, and for a context that an application makes by hand.
+    """
     try:
         request = request_in(None)
-        if request is not None and not (is_first and request.route):
-            request.route = route(match)
+        if request is None or (is_first and request.is_matched):
+            return
+        request.is_matched = True
+        request.route = route(match)
     except Exception as error:
         guard.fault("frameworks.route", error)

@@ -123,7 +123,7 @@ pairs AS (
      AND coalesce(twin.port = pairs.own.port, true)
      AND CASE
          WHEN twin.http_method = pairs.own.http_method AND twin.path = pairs.own.path
-         THEN least(twin.end_ns, pairs.own.end_ns) > greatest(twin.start_ns, pairs.own.start_ns)
+         THEN least(twin.end_ns, pairs.own.end_ns) >= greatest(twin.start_ns, pairs.own.start_ns)
          ELSE 2 * (
              least(twin.end_ns, pairs.own.end_ns) - greatest(twin.start_ns, pairs.own.start_ns)
          ) >= pairs.own.end_ns - pairs.own.start_ns
