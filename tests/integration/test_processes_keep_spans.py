@@ -208,9 +208,20 @@ def lives(command: tuple[str, ...], env: dict[str, str]) -> tuple[list[str], int
     return asking.answered, code, took
 
 
+def lives_to_the_end(command: tuple[str, ...], env: dict[str, str]) -> tuple[list[str], int, float]:
+    """Return what ``lives`` does; of granian, of one of three lives.
+
+    On a busy machine it hangs at SIGTERM by itself, without tracekit in 5 of 112 runs.
+    """
+    for _ in range(2 if "granian" in command else 0):
+        with suppress(subprocess.TimeoutExpired):
+            return lives(command, env)
+    return lives(command, env)
+
+
 def check(command: tuple[str, ...], kind: str, home: Path, code: int) -> None:
     with destination(kind) as (settings, bodies):
-        answered, ended, took = lives(command, clean_environment(home, **settings))
+        answered, ended, took = lives_to_the_end(command, clean_environment(home, **settings))
         known = ids_in(b"\n".join([spooled(home), *bodies]))
     assert {f"request-{number}" for number in range(10)} <= set(answered)
     assert set(answered) <= known
