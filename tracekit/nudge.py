@@ -65,7 +65,7 @@ class Nudge:
         signal.signal(signal.SIGURG, self._wake)
         self._pipe = pipe
         _current.append(self)
-        self._start()
+        self.resume()
 
     def uninstall(self) -> None:
         """End, in the main thread, and leave everything as it was found."""
@@ -90,17 +90,13 @@ class Nudge:
         if not _COUNTS_LATE:
             self.resume()
 
-    def resume(self) -> None:
-        """Go on after a rest."""
-        self._start()
-
     def after_fork_in_child(self) -> None:
         """Go on with a pipe of its own: its signals are not the parent's."""
         self._thread, self._due = None, {}
         pipe = self._pipe
         if pipe is not None and are_threads_real() and pipe.renew():
             self.reclaim()
-            self._start()
+            self.resume()
         elif pipe is not None:
             self.uninstall()
 
@@ -111,7 +107,8 @@ class Nudge:
             if found not in (-1, self._pipe.writing):
                 signal.set_wakeup_fd(found)
 
-    def _start(self) -> None:
+    def resume(self) -> None:
+        """Have the thread run, at first and after a rest; again changes nothing."""
         if self._pipe is None or (self._thread is not None and self._thread.is_running):
             return
         self._thread = QuietThread(functools.partial(self._watch, self._pipe))

@@ -6,7 +6,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from tracekit import attributes, guard
-from tracekit.lean_spans import put
+from tracekit.lean_spans import LeanSpan, put
 from tracekit.request import request_in
 from tracekit.worker import Worker
 
@@ -16,8 +16,8 @@ SHUTDOWN_SECONDS = 5.0
 def name_request(span: Span, parent_context: Context | None) -> None:
     """Put the ID of the request in *parent_context* on *span*. Never raises."""
     try:
-        if attributes.REQUEST_ID in getattr(span, "_values", ()):
-            return  # a server's span has it from the start
+        if isinstance(span, LeanSpan) and attributes.REQUEST_ID in span.plain():
+            return  # a server's has it from the start
         request = request_in(parent_context)
         if request is not None:
             put(span, {attributes.REQUEST_ID: request.request_id})
