@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import httpx
 import httpx2
 from conformance.caller import PLAIN, Answer, AsyncCaller, Caller, Options, Pieces
+from conformance.spared import spare_connections_in_use
 
 
 def _httpx_settings(module: Any, options: Options) -> dict[str, Any]:
@@ -32,6 +33,7 @@ class Httpx(Caller):
     def __init__(self, options: Options = PLAIN) -> None:
         super().__init__(options)
         self.client = self.module.Client(**_httpx_settings(self.module, options))
+        spare_connections_in_use(self.client._transport._pool)
 
     def get(self, url: str, timeout: float = 5.0) -> Answer:
         response = self.client.get(url, timeout=timeout)
