@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # Properties are about results. How long one example takes is a matter of the machine.
@@ -13,3 +14,12 @@ settings.load_profile("tracekit")
 # and in the services that they start. Nobody here calls the world: one certificate will do.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "data" / "nobody.pem")
 os.environ.pop("SSL_CERT_DIR", None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what failed the first time and passed the second: it may be a race of ours."""
+    failed = {report.nodeid for report in terminalreporter.getreports("failed")}
+    for report in terminalreporter.getreports("rerun"):
+        if report.nodeid not in failed:
+            terminalreporter.section(f"failed the first time: {report.nodeid}")
+            terminalreporter.write_line(report.longreprtext)
