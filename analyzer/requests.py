@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from analyzer.errors import AmbiguousRequest, NoSuchRequest
+from analyzer.parts import part_of
 from analyzer.span import Span
 from analyzer.store import Store
 from analyzer.store.rows import to_span
@@ -17,8 +18,8 @@ SHORTEST = 4
 """Fewest characters that may stand for a longer ID."""
 SHORT_FORM = 8
 SHOWN_WHOLE = 20
-WHOLE = (0, 1)
-"""What find_requests.sql calls a fit with all of a request ID or a trace ID."""
+WHOLE_REQUEST_ID, WHOLE_TRACE_ID = 0, 1
+"""What find_requests.sql calls a fit with all of an ID."""
 CANDIDATES = 5
 """How many IDs a message lists."""
 LIKE, MUCH_LIKE = 0.3, 0.7
@@ -93,17 +94,18 @@ def resolve(store: Store, text: str) -> str:
     """Return the key of the request that *text* means, for `load`.
 
     *text* is a request ID, a trace ID, at least 4 characters that begin the ID of just one request
-    (or, failing that, begin its short form, or end it), ``latest`` or ``slowest``: of those whose
-    root span has come, else of all. Raises NoSuchRequest or AmbiguousRequest.
+    (or, failing that, begin its short form, or end it), ``latest`` (of one minute rather one whose
+    root span has come) or ``slowest``. Raises NoSuchRequest or AmbiguousRequest.
     """
     if text in ("latest", "slowest"):
         return _extreme(store, text)
     rows = store.query(
         "find_requests", text=text, most=CANDIDATES, whole=SHOWN_WHOLE, short=SHORT_FORM
     )
-    if rows and rows[0]["how"] in WHOLE:
-        # A trace may carry several request IDs: the outermost comes first.
+    if rows and rows[0]["how"] == WHOLE_REQUEST_ID:
         return str(rows[0]["request"])
+    if rows and rows[0]["how"] == WHOLE_TRACE_ID:
+        return _of_trace(rows, text)
     if len(text) < SHORTEST:
         raise NoSuchRequest(
             f'"{text}" is too short: give at least {SHORTEST} characters of the ID.'
@@ -119,10 +121,10 @@ def resolve(store: Store, text: str) -> str:
 def load(store: Store, key: str) -> list[Span]:
     """Return every span of the request in the order of arrival, duplicates included (R0).
 
-    That is each span with the request ID *key*, and all spans of those spans' traces; for a trace
-    without any request ID *key* is its trace ID.
+    That is each span with the request ID *key*, and all spans of those spans' traces but those of
+    other requests (`part_of`); where *key* is a trace ID, all spans of the trace.
     """
-    return [to_span(row) for row in store.query("load_spans", request=key)]
+    return part_of([to_span(row) for row in store.query("load_spans", request=key)], key)
 
 
 def recent(
@@ -204,6 +206,13 @@ def _request_row(row: Mapping[str, Any]) -> RequestRow:
     return RequestRow(
         request_id=values.pop("request"), services=tuple(values.pop("services")), **values
     )
+
+
+def _of_trace(rows: list[dict[str, Any]], trace_id: str) -> str:
+    """Return the trace's request; of several the outermost, or the whole trace without a root."""
+    if len(rows) > 1 and not rows[0]["is_rooted"]:
+        return trace_id.lower()
+    return str(rows[0]["request"])
 
 
 def _extreme(store: Store, which: str) -> str:

@@ -118,10 +118,7 @@ def plant(forest: Forest) -> Tree:
     tops, orphans = forest.roots, forest.orphans
     if not tops:
         tops, orphans = orphans, []
-        all_cut = forest.cut.issuperset(tops)
-        fault = (
-            "no span is the request's first" if all_cut else "the request's first span is missing"
-        )
+        fault = _why_rootless(tops, forest.cut)
         warnings.append(f"{fault}: the total is the observed extent, not the request total")
     elif len(tops) > 1:
         warnings.append(f"{len(tops)} spans have no parent: the time between them is {GAP}")
@@ -131,6 +128,14 @@ def plant(forest: Forest) -> Tree:
     root = tops[0] if len(tops) == 1 else _virtual_root(tops)
     complete = len(forest.roots) == 1 and not orphans
     return Tree(root, tops[0], forest.nodes, orphans, forest.cut, complete, warnings)
+
+
+def _why_rootless(tops: Sequence[Node], cut: set[Node]) -> str:
+    if cut.issuperset(tops):
+        return "no span is the request's first"
+    if len(tops) == 1 and tops[0].span.kind is Kind.SERVER:
+        return f"what called {tops[0].span.service} is traced elsewhere, or has not ended"
+    return "the request's first span is missing"
 
 
 def _names(nodes: Sequence[Node]) -> str:

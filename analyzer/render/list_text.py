@@ -86,7 +86,7 @@ def _columns(requests: Sequence[Listed], *, wide: bool) -> dict[str, _Column]:
         "ID": _Column("ID", ids),
         "when": _Column(_when(day, today), times),
         "route": _Column("route", [_route(one) for one in requests]),
-        "total": _Column("total", [column(one.report.total_ns) for one in requests], "right"),
+        "total": _Column("total", [_total(one.report) for one in requests], "right"),
         "connection": _connection(requests, wide=wide),
         "status": _Column("status", [_status(one) for one in requests]),
         "finding": _Column("finding", [_finding(one.report, wide=wide) for one in requests]),
@@ -116,6 +116,11 @@ def _connection(requests: Sequence[Listed], *, wide: bool) -> _Column:
     return _Column("connection", texts)
 
 
+def _total(report: Report) -> str:
+    total = column(report.total_ns)
+    return total if report.rooted else f"≥ {total}"
+
+
 def _route(listed: Listed) -> str:
     name = listed.row.name if listed.report.route_known else "…"
     return f"{listed.row.service} {name}"
@@ -133,11 +138,9 @@ def _status(listed: Listed) -> str:
 
 
 def _finding(report: Report, *, wide: bool) -> str:
-    """Return the most costly finding in two or three words, or a dash; or that it goes on still."""
-    if not report.rooted:
-        return "incomplete"
+    """Return the most costly finding in two or three words; that spans are missing; or a dash."""
     if not report.findings:
-        return "–"
+        return "–" if report.rooted else "incomplete"
     rule = report.findings[0].rule
     words = rule.replace("-", " ")
     return words if wide else _FEWER_WORDS.get(rule, words)

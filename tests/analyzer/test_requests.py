@@ -140,15 +140,73 @@ def test_latest_began_last_and_slowest_took_longest(filled):
     assert resolve(filled, "slowest") == FIRST
 
 
-@pytest.mark.parametrize("text", ["latest", "slowest"])
-def test_a_request_still_going_on_is_latest_or_slowest_only_where_no_other_is_over(store, text):
-    going_on = span(9, trace_id=TRACES[1], parent_id="f" * 16, end_ns=START + 90_000_000)
-    store.insert([going_on])
-    assert resolve(store, text) == TRACES[1]
+@pytest.mark.parametrize(("older", "latest"), [(59, FIRST), (61, TRACES[1])])
+def test_a_request_without_a_root_is_latest_only_where_no_other_of_a_minute_has_one(
+    store, older, latest
+):
+    start = START + older * 1_000_000_000
+    rootless = span(9, trace_id=TRACES[1], parent_id="f" * 16, start_ns=start, end_ns=start + 9)
+    store.insert([rootless])
+    assert resolve(store, "latest") == TRACES[1]
 
-    store.insert([span(1, request_id=FIRST, trace_id=TRACES[0])])
-    store.insert([span(2, trace_id=TRACES[0], parent_id=span(1).span_id)])
-    assert resolve(store, text) == FIRST
+    whole = span(1, request_id=FIRST, trace_id=TRACES[0], start_ns=START, end_ns=START + 1)
+    store.insert([whole, span(2, trace_id=TRACES[0], parent_id=whole.span_id, start_ns=START)])
+    assert resolve(store, "latest") == latest
+
+
+def test_a_request_without_a_root_is_slowest_if_what_is_seen_of_it_is_longest(filled):
+    filled.insert([span(9, trace_id=TRACES[3], parent_id="f" * 16, end_ns=START + 90_000_000)])
+
+    assert resolve(filled, "slowest") == TRACES[3]
+
+
+@pytest.fixture
+def shared(store):
+    """Two requests in the trace of a caller whose own spans go elsewhere."""
+    one = span(1, request_id="r-1", parent_id="f" * 16)
+    other = span(5, request_id="r-2", parent_id="f" * 16)
+    store.insert(
+        [
+            one,
+            span(2, parent_id=one.span_id),  # a service that gave no ID
+            span(3, request_id="given", parent_id=one.span_id),  # one that got no ID and gave one
+            other,
+            span(6, request_id="r-2", parent_id=other.span_id),
+        ]
+    )
+    return store
+
+
+def test_requests_of_a_caller_that_is_traced_elsewhere_share_a_trace_and_no_span(shared):
+    assert ids(load(shared, "r-1")) == ["1", "2", "3"]
+    assert ids(load(shared, "r-2")) == ["5", "6"]
+
+
+def test_their_trace_as_a_whole_is_found_by_its_own_id(shared):
+    trace = span(1).trace_id
+
+    assert resolve(shared, trace.upper()) == trace
+    assert ids(load(shared, trace)) == ["1", "2", "3", "5", "6"]
+
+
+def test_each_of_them_is_listed_with_its_own_extent(store):
+    numbers = {"r-1": (1, 2), "r-2": (5, 6)}
+    store.insert(
+        span(number, request_id=request, parent_id="f" * 16)
+        for request, pair in numbers.items()
+        for number in pair
+    )
+
+    extents = {row.request_id: (row.start_ns, row.duration_ns, row.spans) for row in recent(store)}
+    assert extents["r-1"] == (START + 1_000_000, 1_500_000, 2)
+    assert extents["r-2"] == (START + 5_000_000, 1_500_000, 2)
+
+
+def test_a_root_in_the_store_makes_a_shared_trace_one_request(shared):
+    shared.insert([span(15, request_id="outer", span_id="f" * 16)])
+
+    assert ids(load(shared, "r-2")) == ["1", "2", "3", "5", "6", "f"]
+    assert [row.request_id for row in recent(shared)] == ["outer"]
 
 
 def test_an_unknown_request_names_the_store_its_time_and_the_nearest(filled):

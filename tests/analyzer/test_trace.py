@@ -107,6 +107,16 @@ def test_of_orphans_alone_the_hull_is_the_observed_extent():
     assert any("observed extent, not the request total" in w for w in report.warnings)
 
 
+def test_a_server_span_without_its_caller_says_whose_part_of_the_request_is_seen():
+    report = analyze([server("GET /", 10, 30, "f" * 16, service="shop")])
+
+    assert report.warnings == (
+        "what called shop is traced elsewhere, or has not ended: the total is the observed extent, "
+        "not the request total",
+    )
+    assert not report.complete
+
+
 @pytest.mark.parametrize("parent_id", [None, "", "0" * 16])
 def test_no_parent_is_written_in_three_ways(parent_id):
     assert tree_of(span("root", 0, 1, parent_id)).complete

@@ -17,10 +17,11 @@ WITH fitting AS (
                 THEN 4
         END AS how,
         CASE WHEN request_id IS NULL OR request_id = request THEN start_ns END AS own_start_ns,
-        request_id = request AND parent_span_id IS NULL AS is_own_root
+        parent_span_id IS NULL AS is_root,
+        request_id = request AND is_root AS is_own_root
     FROM request_spans
 )
-SELECT request, min(how) AS how, count(*) OVER () AS fits
+SELECT request, min(how) AS how, bool_or(is_root) AS is_rooted, count(*) OVER () AS fits
 FROM fitting
 WHERE how = (SELECT min(how) FROM fitting)
 GROUP BY request

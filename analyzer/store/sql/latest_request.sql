@@ -1,4 +1,5 @@
--- Of the requests whose root span has come; of those still going on only where there is no other.
+-- A request without a root goes on still, or its caller is traced elsewhere: one with a root is
+-- taken before it if it is no more than a minute older.
 WITH keyed AS (
     SELECT DISTINCT trace_id, request_id FROM spans WHERE request_id IS NOT NULL
 ),
@@ -11,5 +12,6 @@ rooted AS (
 SELECT request
 FROM requests
 LEFT JOIN rooted USING (request)
-ORDER BY rooted.request IS NULL, start_ns DESC
+ORDER BY
+    start_ns - CASE WHEN rooted.request IS NULL THEN 60_000_000_000 ELSE 0 END DESC, start_ns DESC
 LIMIT 1;

@@ -1,12 +1,19 @@
 -- One row for every span of every request, each span once: the spans that carry the request's ID
 -- and all spans of their traces. A trace without any request ID is a request under its trace ID.
+-- A trace whose root is elsewhere may be shared by several requests: what carries another's ID is
+-- left to that, what carries none is in all of them (analyzer/parts.py knows the tree as well).
 CREATE OR REPLACE VIEW request_spans AS
 WITH keyed AS (
     SELECT DISTINCT trace_id, request_id AS request FROM spans WHERE request_id IS NOT NULL
+),
+rooted AS (
+    SELECT DISTINCT trace_id FROM spans WHERE parent_span_id IS NULL
 )
 SELECT coalesce(keyed.request, spans.trace_id) AS request, spans.*
 FROM spans
 LEFT JOIN keyed ON keyed.trace_id = spans.trace_id
+WHERE coalesce(spans.request_id = keyed.request, true)
+   OR spans.trace_id IN (SELECT trace_id FROM rooted)
 QUALIFY row_number() OVER (
     PARTITION BY coalesce(keyed.request, spans.trace_id), spans.trace_id, span_id, kind ORDER BY seq
 ) = 1;

@@ -111,7 +111,7 @@ def test_a_request_without_a_long_name_leaves_the_room_to_the_finding(paper):
     [(False, ["preprocessor", "…"]), (True, ["preprocessor", "POST"])],
     ids=["inner span first", "server span first"],
 )
-def test_a_request_without_its_root_is_incomplete_and_named_only_by_a_route(
+def test_a_request_without_its_root_took_at_least_so_long_and_is_named_only_by_a_route(
     paper, route_known, words
 ):
     one = listed(UUID, rule="no-connection-reuse")
@@ -119,7 +119,10 @@ def test_a_request_without_its_root_is_incomplete_and_named_only_by_a_route(
     line = printed(paper, [replace(one, report=going_on)], 200).lines[1]
 
     assert line.split()[2:4] == words
-    assert line.split()[-2:] == ["200" if route_known else "–", "incomplete"]
+    assert "≥ 4.60 s" in line
+    assert line.split()[-4:] == ["200" if route_known else "–", "no", "connection", "reuse"]
+    quiet = replace(one, report=replace(going_on, findings=()))
+    assert printed(paper, [quiet], 200).lines[1].split()[-1] == "incomplete"
     document = json.loads(to_line(replace(one, report=going_on)))
     assert document["complete"] is False
     assert (document["name"] is not None, document["status"] is not None) == (route_known,) * 2
