@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 CAPACITY = 8192
 """Spans that may wait; further ones are dropped and counted."""
-BATCH = 512
 INTERVAL = 0.5
 """Seconds from the first waiting span to its batch."""
 _RESCUE_SECONDS = 0.25
@@ -46,7 +45,6 @@ class Worker:
         encode: Encode,
         *,
         capacity: int = CAPACITY,
-        batch: int = BATCH,
         interval: float = INTERVAL,
         gather: Callable[[], None] = lambda: None,
     ) -> None:
@@ -54,7 +52,7 @@ class Worker:
         self._gather = gather
         self._encode = encode
         self._capacity = capacity
-        self._batch = batch
+        self._batch = exporter.batch
         self._interval = interval
         self._begin()
         leaving.expect(self)

@@ -17,7 +17,8 @@ from tracekit.worker import Worker
 class Kept:
     """An exporter that keeps what it gets; it can be made to hang, to fail and to refuse."""
 
-    def __init__(self) -> None:
+    def __init__(self, batch: int = 512) -> None:
+        self.batch = batch
         self.bodies: list[bytes] = []
         self.rescued: list[bytes] = []
         self.closed = False
@@ -83,12 +84,28 @@ def test_flush_does_not_wait_for_the_interval() -> None:
     worker.shutdown(5)
 
 
-def test_a_full_batch_does_not_wait_for_the_interval() -> None:
-    exporter = Kept()
-    worker = Worker(exporter, names, interval=60, batch=3)
+def test_as_many_as_the_exporter_wants_at_once_do_not_wait_for_the_interval() -> None:
+    exporter = Kept(batch=3)
+    worker = Worker(exporter, names, interval=60)
     for name in "abc":
         worker.put(span(name))
     assert exporter.arrived.wait(5)
+    worker.shutdown(5)
+
+
+def test_no_more_than_that_go_in_one_batch() -> None:
+    exporter = Kept(batch=3)
+    exporter.hang = threading.Event()
+    worker = Worker(exporter, names, interval=60)
+    for name in "abc":
+        worker.put(span(name))
+    assert exporter.arrived.wait(5)
+    for name in "defgh":
+        worker.put(span(name))
+    exporter.hang.set()
+    assert worker.flush(5)
+    assert sent(exporter.bodies) == list("abcdefgh")
+    assert max(len(sent([body])) for body in exporter.bodies) == 3
     worker.shutdown(5)
 
 
