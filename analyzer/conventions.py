@@ -97,7 +97,9 @@ def display_name(span: Span) -> str:
     where = text(span.attributes, a.HTTP_ROUTE) or path(span)
     if where is None:
         return span.name
-    return f"{method(span) or span.name.removeprefix('HTTP ')} {where}"
+    # A websocket begins as a GET, and is none.
+    verb = None if span.name == "WEBSOCKET" else method(span)
+    return f"{verb or span.name.removeprefix('HTTP ')} {where}"
 
 
 def _url(span: Span) -> SplitResult | None:

@@ -57,6 +57,7 @@ def test_a_broken_url_is_no_error(url):
         ("GET", {}, "GET"),
         ("utterance", {"url.path": "/x"}, "utterance"),
         ("_OTHER", {"url.path": "/x"}, "_OTHER /x"),
+        ("WEBSOCKET", {"http.request.method": "GET", "url.path": "/x"}, "WEBSOCKET /x"),
     ],
 )
 def test_a_bare_method_is_completed_with_its_route_or_path(name, attributes, shown):

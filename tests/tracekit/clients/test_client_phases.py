@@ -45,7 +45,10 @@ def test_a_new_connection_says_where_the_call_and_the_client_were_made(caller, s
     assert first[names.CODE_FUNCTION].endswith(("get", "_sent"))
     assert first[names.CLIENT_FILE].endswith(("caller.py", "callers.py"))
     assert first[names.CLIENT_FUNCTION].endswith(caller.made_in)
-    assert (second[names.CODE_FILE] is None) == caller.keeps
+    if not caller.keeps:
+        assert second[names.CODE_FILE] is not None
+    elif second.phase("pool") < 0.0005:  # who waits for a connection has a line too
+        assert second[names.CODE_FILE] is None
 
 
 def test_an_address_needs_no_look_up(caller, server, spans):
