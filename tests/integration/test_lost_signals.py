@@ -123,6 +123,7 @@ def test_a_fork_finds_no_thread_that_watches_and_both_sides_have_one_again(tmp_p
         tracekit.init("s")
         from tracekit import nudge
         nudge.rests_for_forks = True  # as from Python 3.12 on
+        nudge._FORK_SECONDS = 5.0  # however busy the machine is
         child = os.fork()
         with tracekit.request("r"):  # starts what does not start by itself, and exports
             pass

@@ -95,8 +95,8 @@ class Sent:
         ids = [format(one.span.context.span_id, "016x") for one in (first, second)]
         assert [one.headers["traceparent"].split("-")[2] for one in server.requests] == ids
         assert first[names.CONNECTION_ID] != second[names.CONNECTION_ID]
-        # What the second one does is not written on the first, which has long begun to wait.
-        assert moment(first, "wait") < moment(second, "wait")
+        # What the second one does is not written on the first, which the server has got by then.
+        assert moment(first, "send") < moment(second, "connect") < moment(second, "send")
         assert first.bounds().keys() == second.bounds().keys() >= {"connect", "send", "wait"}
 
 
