@@ -65,11 +65,11 @@ def _report(
     return Report(
         request_id=_request_id(tree),
         trace_id=first.span.trace_id,
-        root=Root(first.span.service, conventions.display_name(first.span)),
+        root=Root(first.span.service, _name(tree)),
         start_unix_ns=start,
         total_ns=tree.root.duration,
         complete=tree.complete,
-        status=conventions.status_code(first.span),
+        status=conventions.status_code(first.span) if len(_requests(tree)) == 1 else None,
         services=_services(tree),
         milestones=milestones(tree.nodes, start),
         stages=stages,
@@ -140,7 +140,21 @@ def _section(section: PathSection, start: int) -> Section:
     )
 
 
+def _requests(tree: Tree) -> set[str | None]:
+    """Return the IDs of the requests that *tree* holds: several where it is a shared trace."""
+    tops = tree.root.children if tree.root.virtual else [tree.first]
+    given: set[str | None] = {top.span.request_id for top in tops}
+    return given - {None} or given
+
+
+def _name(tree: Tree) -> str:
+    several = len(_requests(tree))
+    return conventions.display_name(tree.first.span) if several == 1 else f"{several} requests"
+
+
 def _request_id(tree: Tree) -> str | None:
+    if len(_requests(tree)) > 1:
+        return None
     ids = (tree.first.span.request_id, *(node.span.request_id for node in tree.nodes))
     return next((request_id for request_id in ids if request_id is not None), None)
 

@@ -15,25 +15,27 @@ def part_of(spans: Sequence[Span], key: str) -> list[Span]:
     """Return *spans* without those of other requests than *key*, in the same order.
 
     A caller that is traced elsewhere, a browser's page or an agent's run, may make many requests in
-    one trace: trees whose first parent is not in the store, each with a request ID of its own. A
-    tree stays if a span of it has the request ID *key*, or none has any. A trace with its root in
-    the store is one request, whatever IDs its services gave; and all of a trace stays where *key*
-    is no request ID but the trace's own.
+    one trace: trees whose first parent is not in the store, each with a request ID of its own. Of
+    such a trace a tree stays if a span of it has the request ID *key*. A trace with its root in the
+    store, or with one ID at most, is one request; and all of a trace stays where *key* is no
+    request ID but the trace's own. The view ``request_spans`` has the same rule.
     """
-    if key not in {span.request_id for span in spans}:
+    shared = _shared(spans)
+    if not shared or key not in {span.request_id for span in spans}:
         return list(spans)
     tops = _tops(spans)
-    ids: dict[_Key, set[str]] = defaultdict(set)
+    own = {tops[_key(span)] for span in spans if span.request_id == key}
+    return [span for span in spans if span.trace_id not in shared or tops[_key(span)] in own]
+
+
+def _shared(spans: Sequence[Span]) -> set[str]:
+    """Return the traces without a root in which there are several request IDs."""
+    ids: dict[str, set[str]] = defaultdict(set)
     for span in spans:
         if span.request_id is not None:
-            ids[tops[_key(span)]].add(span.request_id)
+            ids[span.trace_id].add(span.request_id)
     rooted = {span.trace_id for span in spans if span.parent_id is None}
-
-    def is_own(span: Span) -> bool:
-        of_tree = ids[tops[_key(span)]]
-        return span.trace_id in rooted or not of_tree or key in of_tree
-
-    return [span for span in spans if is_own(span)]
+    return {trace for trace, given in ids.items() if len(given) > 1} - rooted
 
 
 def _tops(spans: Sequence[Span]) -> dict[_Key, _Key]:

@@ -18,8 +18,9 @@ SHORTEST = 4
 """Fewest characters that may stand for a longer ID."""
 SHORT_FORM = 8
 SHOWN_WHOLE = 20
-WHOLE_REQUEST_ID, WHOLE_TRACE_ID = 0, 1
-"""What find_requests.sql calls a fit with all of an ID."""
+WHOLE = (0, 1)
+"""What find_requests.sql calls a fit with all of a request ID or a trace ID."""
+EXTREMES = ("latest", "slowest")
 CANDIDATES = 5
 """How many IDs a message lists."""
 LIKE, MUCH_LIKE = 0.3, 0.7
@@ -97,15 +98,15 @@ def resolve(store: Store, text: str) -> str:
     (or, failing that, begin its short form, or end it), ``latest`` (of one minute rather one whose
     root span has come) or ``slowest``. Raises NoSuchRequest or AmbiguousRequest.
     """
-    if text in ("latest", "slowest"):
+    if text in EXTREMES:
         return _extreme(store, text)
     rows = store.query(
         "find_requests", text=text, most=CANDIDATES, whole=SHOWN_WHOLE, short=SHORT_FORM
     )
-    if rows and rows[0]["how"] == WHOLE_REQUEST_ID:
+    if len(rows) > 1 and rows[0].get("trace"):
+        return str(rows[0]["trace"])  # several requests share it
+    if rows and rows[0]["how"] in WHOLE:
         return str(rows[0]["request"])
-    if rows and rows[0]["how"] == WHOLE_TRACE_ID:
-        return _of_trace(rows, text)
     if len(text) < SHORTEST:
         raise NoSuchRequest(
             f'"{text}" is too short: give at least {SHORTEST} characters of the ID.'
@@ -206,13 +207,6 @@ def _request_row(row: Mapping[str, Any]) -> RequestRow:
     return RequestRow(
         request_id=values.pop("request"), services=tuple(values.pop("services")), **values
     )
-
-
-def _of_trace(rows: list[dict[str, Any]], trace_id: str) -> str:
-    """Return the trace's request; of several the outermost, or the whole trace without a root."""
-    if len(rows) > 1 and not rows[0]["is_rooted"]:
-        return trace_id.lower()
-    return str(rows[0]["request"])
 
 
 def _extreme(store: Store, which: str) -> str:

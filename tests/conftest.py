@@ -17,9 +17,7 @@ os.environ.pop("SSL_CERT_DIR", None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what failed the first time and passed the second: it may be a race of ours."""
-    failed = {report.nodeid for report in terminalreporter.getreports("failed")}
+    """Show what failed the first time, even if it passed the second: it may be a race of ours."""
     for report in terminalreporter.getreports("rerun"):
-        if report.nodeid not in failed:
-            terminalreporter.section(f"failed the first time: {report.nodeid}")
-            terminalreporter.write_line(report.longreprtext)
+        terminalreporter.section(f"failed the first time: {report.nodeid}")
+        terminalreporter.write_line(report.longreprtext)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Link, SpanContext
 
 _INT_LIMIT = 2**63
-_SURROGATES = re.compile(r"\\\\|\\ud[89ab]..\\ud[c-f]..|\\ud[89a-f]..")
-"""A backslash of the text's own, a pair, or one that is alone."""
+_SURROGATES = re.compile(r"(?:\\\\)+|(?:\\ud[89ab]..\\ud[c-f]..)+|\\(ud[89a-f]..)")
+"""Backslashes of the text's own, pairs, or one that is alone."""
 # Bits 8 and 9 of a span's flags: it is known whether the parent is remote, and it is.
 _HAS_IS_REMOTE, _IS_REMOTE = 0x100, 0x200
 
@@ -169,7 +169,7 @@ def _whole(text: str) -> str:
 
 
 def _mended(found: re.Match[str]) -> str:
-    return "\\ufffd" if len(found[0]) == len("\\ud800") else found[0]
+    return "\\ufffd" if found[1] else found[0]
 
 
 def value(item: Any) -> str:

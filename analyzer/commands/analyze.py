@@ -14,7 +14,7 @@ from analyzer.render.analyze_json import to_json
 from analyzer.render.analyze_text import print_report
 from analyzer.render.terminal import open_terminal
 from analyzer.report import Report
-from analyzer.requests import load, resolve, short_id
+from analyzer.requests import EXTREMES, load, resolve, short_id
 from analyzer.store import open_store
 
 QUIET = 1.0
@@ -79,7 +79,8 @@ def wait_for(read: Callable[[str], Reading], text: str, seconds: float) -> Readi
     seen: Reading | None = None
     while True:
         try:
-            reading = read(seen.key if seen else text)
+            # Of "latest" and "slowest" the first that is found; other words may come to mean more.
+            reading = read(seen.key if seen and text in EXTREMES else text)
         except StoreError as error:
             # No store yet, or a busy one, can get better; a file that is something else cannot.
             if type(error) not in (StoreError, StoreBusy) or time.monotonic() >= give_up:

@@ -15,6 +15,7 @@ from analyzer.decode import decode_any, read_file
 from analyzer.errors import StoreError
 from analyzer.span import Span
 from analyzer.store.body import Body, SpoolMark, digest_of
+from analyzer.store.private import as_private_as, hide_log
 from analyzer.store.queries import READABLE, sql
 from analyzer.store.rows import harmless, to_line
 from analyzer.store.spool import ingest
@@ -31,6 +32,7 @@ class LocalStore:
         self._connection = connection
         self._spool = spool
         self.path = path
+        hide_log(path)
 
     @property
     def name(self) -> str:
@@ -123,7 +125,8 @@ class LocalStore:
         except BaseException:
             self._connection.rollback()
             raise
-        self._connection.commit()
+        with as_private_as(self.path):
+            self._connection.commit()
 
     def _run(self, name: str, params: dict[str, Any]) -> list[dict[str, Any]]:
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from analyzer.errors import StoreBusy, StoreError
+from analyzer.store import private
 from analyzer.store.schema import CONFIG, write_schema
 
 try:
@@ -24,10 +25,11 @@ else:
 def make(path: Path) -> None:
     """Put a store without spans at *path*, where nothing or an empty file is.
 
-    A store that another process puts there first stays. Raises StoreError, StoreBusy for an empty
-    file that somebody holds locked, or OSError.
+    Its maker alone may read it, and a folder that has to be made for it. A store that another
+    process puts there first stays. Raises StoreError, StoreBusy for an empty file that somebody
+    holds locked, or OSError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=private.FOLDER)
     with tempfile.TemporaryDirectory(prefix=".tracekit-", dir=path.parent) as folder:
         draft = Path(folder) / path.name
         try:
@@ -36,6 +38,7 @@ def make(path: Path) -> None:
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
             raise StoreError(f"{path} cannot be made ({reason}).") from error
+        draft.chmod(private.FILE)
         _place(draft, path)
 
 

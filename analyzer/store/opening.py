@@ -16,7 +16,7 @@ from analyzer.store.local import LocalStore
 from analyzer.store.making import busy, make
 from analyzer.store.owner import find_owner
 from analyzer.store.remote import RemoteStore
-from analyzer.store.schema import CONFIG, check_schema
+from analyzer.store.schema import CONFIG, check_schema, renew_views
 from tracekit.errors import ConfigurationError
 from tracekit.settings import spool_folder, store_path
 
@@ -91,6 +91,7 @@ def open_file(path: Path, *, create: bool) -> LocalStore:
     connection = _connect(path)
     try:
         check_schema(connection, path)
+        renew_views(connection)
     except duckdb.Error as error:
         connection.close()
         raise _damaged(path, error) from error

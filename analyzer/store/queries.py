@@ -35,6 +35,7 @@ INTERNAL = frozenset(
         "spool_offsets",
         "tables",
         "views",
+        "views_digest",
         "write_schema",
     }
 )

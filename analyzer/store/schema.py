@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,9 +29,24 @@ def write_schema(connection: duckdb.DuckDBPyConnection) -> None:
         "written_by": f"tracekit {version('tracekit')}",
     }
     connection.begin()
-    for name in ("schema", "views"):
-        connection.execute(sql(name))
+    connection.execute(sql("schema"))
     connection.execute(sql("write_schema"), row)
+    connection.commit()
+    renew_views(connection)
+
+
+def renew_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Replace the views of a store that another tracekit made by this one's, if they differ.
+
+    Which ones a file has stands in a comment on the first of them.
+    """
+    text = sql("views")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if connection.execute(sql("views_digest")).fetchone() == (digest,):
+        return
+    connection.begin()
+    connection.execute(text)
+    connection.execute(f"COMMENT ON VIEW request_spans IS '{digest}'")
     connection.commit()
 
 

@@ -194,6 +194,12 @@ def test_wait_stays_with_the_request_it_first_found():
     assert set(read.looks[1:]) == {"key"}
 
 
+def test_wait_looks_for_an_id_anew_because_it_may_come_to_mean_more():
+    read = script(reading(1), reading(2))
+    wait_for(read, "4f2a", 20)
+    assert set(read.looks) == {"4f2a"}
+
+
 def test_wait_ends_with_what_there_is_when_the_time_is_over():
     assert wait_for(script(reading(1, complete=False)), "latest", 0.3).spans == 1
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from store_building import START, span
+from store_building import START, TRACE, span
 
 from analyzer.analysis import analyze
 from analyzer.errors import AmbiguousRequest, NoSuchRequest
@@ -182,11 +182,38 @@ def test_requests_of_a_caller_that_is_traced_elsewhere_share_a_trace_and_no_span
     assert ids(load(shared, "r-2")) == ["5", "6"]
 
 
-def test_their_trace_as_a_whole_is_found_by_its_own_id(shared):
-    trace = span(1).trace_id
+@pytest.mark.parametrize("text", [TRACE.upper(), TRACE[:8], TRACE[-8:]])
+def test_their_trace_as_a_whole_is_found_by_its_own_id(shared, text):
+    assert resolve(shared, text) == TRACE
+    assert ids(load(shared, TRACE)) == ["1", "2", "3", "5", "6"]
 
-    assert resolve(shared, trace.upper()) == trace
-    assert ids(load(shared, trace)) == ["1", "2", "3", "5", "6"]
+
+def test_an_id_that_a_service_gave_to_its_part_finds_the_request(shared):
+    assert resolve(shared, "given") == "r-1"
+    assert [row.request_id for row in recent(shared)] == ["r-2", "r-1"]
+
+
+def test_what_has_no_request_id_in_a_shared_trace_is_in_no_row(shared):
+    shared.insert([span(9, parent_id="e" * 16)])
+
+    assert ids(load(shared, "r-2")) == ["5", "6"]
+    assert [(row.request_id, row.spans) for row in recent(shared)] == [("r-2", 2), ("r-1", 3)]
+
+
+def test_work_that_outlives_a_request_without_a_root_is_not_in_its_length(store):
+    top = span(1, request_id=FIRST, parent_id="f" * 16)
+    store.insert([top, span(2, parent_id=top.span_id, end_ns=START + 10_000_000_000)])
+
+    assert [row.duration_ns for row in recent(store)] == [500_000]
+
+
+def test_a_root_without_an_id_has_the_first_id_that_was_given(store):
+    root = span(1, service="gateway")
+    parts = (span(3, request_id="r-2"), span(2, request_id="r-1"))
+    store.insert([root, *(replace(part, parent_id=root.span_id) for part in parts)])
+
+    assert [(row.request_id, row.service) for row in recent(store)] == [("r-1", "gateway")]
+    assert resolve(store, "r-2") == "r-1"
 
 
 def test_each_of_them_is_listed_with_its_own_extent(store):

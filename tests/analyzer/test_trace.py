@@ -117,6 +117,13 @@ def test_a_server_span_without_its_caller_says_whose_part_of_the_request_is_seen
     assert not report.complete
 
 
+def test_a_shared_trace_as_a_whole_is_no_single_request():
+    tops = [server("GET /", at, at + 5, "f" * 16, request_id=f"r-{at}") for at in (10, 50)]
+    report = analyze(tops)
+
+    assert (report.request_id, report.root.name, report.status) == (None, "2 requests", None)
+
+
 @pytest.mark.parametrize("parent_id", [None, "", "0" * 16])
 def test_no_parent_is_written_in_three_ways(parent_id):
     assert tree_of(span("root", 0, 1, parent_id)).complete

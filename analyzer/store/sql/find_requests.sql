@@ -1,32 +1,50 @@
--- Requests whose ID, or one of whose traces' IDs, fits the text; only those that fit it best.
+-- Requests with an ID, their own or of a part of them, or with a trace's ID that fits the text; only
+-- those that fit it best, newest first.
 -- how: 0 the whole ID, 1 the whole trace ID, 2 the beginning of either, 3 that of the short form
 -- (the last $short characters of an ID of more than $whole), 4 the end of either.
--- Newest first, by the first span that carries the ID itself; but of a trace with several request
--- IDs the outermost first: the one that has the root, whatever the others' clocks say.
-WITH fitting AS (
+-- trace: the one trace whose ID it is that fits all of them.
+WITH named AS (
     SELECT
         request,
-        CASE
-            WHEN request = $text THEN 0
-            WHEN trace_id = lower($text) THEN 1
-            WHEN starts_with(lower(request), lower($text)) OR starts_with(trace_id, lower($text))
-                THEN 2
-            WHEN length(request) > $whole AND starts_with(lower(right(request, $short)), lower($text))
-                THEN 3
-            WHEN ends_with(lower(request), lower($text)) OR ends_with(trace_id, lower($text))
-                THEN 4
-        END AS how,
-        CASE WHEN request_id IS NULL OR request_id = request THEN start_ns END AS own_start_ns,
-        parent_span_id IS NULL AS is_root,
-        request_id = request AND is_root AS is_own_root
+        trace_id,
+        lower($text) AS wanted,
+        lower(request) AS own,
+        lower(coalesce(request_id, request)) AS inner_one,
+        bool_or($text IN (request, request_id)) AS is_whole,
+        min(start_ns) AS start_ns
     FROM request_spans
+    GROUP BY ALL
+),
+fitting AS (
+    SELECT
+        request,
+        trace_id,
+        start_ns,
+        CASE
+            WHEN is_whole THEN 0
+            WHEN trace_id = wanted THEN 1
+            WHEN starts_with(own, wanted) OR starts_with(inner_one, wanted)
+                OR starts_with(trace_id, wanted) THEN 2
+            WHEN length(own) > $whole AND starts_with(right(own, $short), wanted)
+                OR length(inner_one) > $whole AND starts_with(right(inner_one, $short), wanted)
+                THEN 3
+            WHEN ends_with(own, wanted) OR ends_with(inner_one, wanted)
+                OR ends_with(trace_id, wanted) THEN 4
+        END AS how,
+        starts_with(own, wanted) OR starts_with(inner_one, wanted)
+            OR ends_with(own, wanted) OR ends_with(inner_one, wanted) AS by_id
+    FROM named
 )
-SELECT request, min(how) AS how, bool_or(is_root) AS is_rooted, count(*) OVER () AS fits
+SELECT
+    request,
+    min(how) AS how,
+    count(*) OVER () AS fits,
+    CASE
+        WHEN NOT bool_or(bool_or(by_id)) OVER ()
+         AND min(min(trace_id)) OVER () = max(max(trace_id)) OVER () THEN min(trace_id)
+    END AS trace
 FROM fitting
 WHERE how = (SELECT min(how) FROM fitting)
 GROUP BY request
-ORDER BY
-    CASE WHEN min(how) = 1 THEN row(NOT bool_or(is_own_root), min(own_start_ns)) END,
-    min(own_start_ns) DESC,
-    request
+ORDER BY min(start_ns) DESC, request
 LIMIT $most;

@@ -1,57 +1,112 @@
--- One row for every span of every request, each span once: the spans that carry the request's ID
--- and all spans of their traces. A trace without any request ID is a request under its trace ID.
--- A trace whose root is elsewhere may be shared by several requests: what carries another's ID is
--- left to that, what carries none is in all of them (analyzer/parts.py knows the tree as well).
+-- One row for every span of every request, each span once. A trace with its root in the store is one
+-- request, and so is one with at most one request ID: under the ID of its outermost span that has
+-- one, else under its own. A trace whose root is elsewhere and that has several IDs is shared: each
+-- tree in it is a request, one without any ID is nobody's (analyzer/parts.py has the same rule).
+-- is_root: the span has no parent; is_top: its parent is in no store, in a trace without a root.
 CREATE OR REPLACE VIEW request_spans AS
-WITH keyed AS (
-    SELECT DISTINCT trace_id, request_id AS request FROM spans WHERE request_id IS NOT NULL
+WITH RECURSIVE rootless AS MATERIALIZED (
+    SELECT spans.trace_id, span_id, parent_span_id, request_id, start_ns, seq
+    FROM spans
+    ANTI JOIN (SELECT trace_id FROM spans WHERE parent_span_id IS NULL) AS rooted
+      ON rooted.trace_id = spans.trace_id
 ),
-rooted AS (
-    SELECT DISTINCT trace_id FROM spans WHERE parent_span_id IS NULL
+tops AS MATERIALIZED (
+    SELECT DISTINCT trace_id, span_id
+    FROM rootless
+    ANTI JOIN rootless AS parent
+      ON parent.trace_id = rootless.trace_id AND parent.span_id = rootless.parent_span_id
+),
+shared AS MATERIALIZED (
+    SELECT trace_id FROM rootless GROUP BY trace_id HAVING min(request_id) < max(request_id)
+),
+-- UNION, because a span that is told twice with two parents could be below itself.
+trees AS (
+    SELECT trace_id, span_id, span_id AS top FROM tops SEMI JOIN shared USING (trace_id)
+    UNION
+    SELECT child.trace_id, child.span_id, trees.top
+    FROM trees
+    JOIN rootless AS child
+      ON child.trace_id = trees.trace_id AND child.parent_span_id = trees.span_id
+),
+owners AS (
+    SELECT
+        trees.trace_id,
+        trees.top,
+        arg_min(request_id, row(trees.span_id <> trees.top, start_ns, seq)) AS request
+    FROM trees
+    JOIN rootless ON rootless.trace_id = trees.trace_id AND rootless.span_id = trees.span_id
+    WHERE request_id IS NOT NULL
+    GROUP BY ALL
+),
+parts AS (
+    SELECT trace_id, span_id, min(request) AS request
+    FROM trees
+    JOIN owners USING (trace_id, top)
+    GROUP BY ALL
+),
+whole AS (
+    SELECT
+        trace_id,
+        arg_min(request_id, row(parent_span_id IS NOT NULL, start_ns, -duration_ns, seq))
+            FILTER (WHERE request_id IS NOT NULL) AS request
+    FROM spans
+    ANTI JOIN shared USING (trace_id)
+    GROUP BY trace_id
+),
+owned AS (
+    SELECT coalesce(whole.request, spans.trace_id) AS request, spans.*
+    FROM spans
+    JOIN whole ON whole.trace_id = spans.trace_id
+    UNION ALL
+    SELECT parts.request, spans.*
+    FROM spans
+    JOIN parts ON parts.trace_id = spans.trace_id AND parts.span_id = spans.span_id
 )
-SELECT coalesce(keyed.request, spans.trace_id) AS request, spans.*
-FROM spans
-LEFT JOIN keyed ON keyed.trace_id = spans.trace_id
-WHERE coalesce(spans.request_id = keyed.request, true)
-   OR spans.trace_id IN (SELECT trace_id FROM rooted)
+SELECT
+    owned.*,
+    parent_span_id IS NULL AS is_root,
+    tops.span_id IS NOT NULL AS is_top
+FROM owned
+LEFT JOIN tops ON tops.trace_id = owned.trace_id AND tops.span_id = owned.span_id
 QUALIFY row_number() OVER (
-    PARTITION BY coalesce(keyed.request, spans.trace_id), spans.trace_id, span_id, kind ORDER BY seq
+    PARTITION BY request, owned.trace_id, owned.span_id, kind ORDER BY seq
 ) = 1;
 
--- One row for every request. It lasts from the first start to the last end of its roots, of all its
--- spans only where no root is known (R1): other clocks, orphans and work that nobody waits for do
--- not move it. A service that received a trace but no request ID gave its part
--- an ID of its own; that part is no request beside the one that its trace's root belongs to.
+-- One row for every request. It lasts from the first start to the last end of its roots, and where
+-- no root is known of its tops (R1): other clocks, orphans and work that nobody waits for do not
+-- move it.
 CREATE OR REPLACE VIEW requests AS
 WITH services AS (
     SELECT
         request,
         service,
         min(start_ns) AS start_ns,
-        max(start_ns + duration_ns) AS end_ns,
-        min(start_ns) FILTER (WHERE parent_span_id IS NULL) AS root_start_ns,
-        max(start_ns + duration_ns) FILTER (WHERE parent_span_id IS NULL) AS root_end_ns,
+        min(start_ns) FILTER (WHERE is_root) AS root_start_ns,
+        max(start_ns + duration_ns) FILTER (WHERE is_root) AS root_end_ns,
+        min(start_ns) FILTER (WHERE is_top) AS top_start_ns,
+        max(start_ns + duration_ns) FILTER (WHERE is_top) AS top_end_ns,
         count(*) AS spans,
         sum(coalesce(pool_wait_ns, 0) + coalesce(dns_ns, 0) + coalesce(connect_ns, 0)
             + coalesce(tls_ns, 0)) AS connection_ns,
         arg_min(
             {
-                'request_id': request_id, 'is_root': parent_span_id IS NULL,
                 'trace_id': trace_id, 'service': service, 'version': service_version,
                 'label': label, 'name': display_name, 'http_status': http_status,
                 'status': status
             },
-            row(parent_span_id IS NOT NULL, start_ns, -duration_ns, seq)
+            row(NOT is_root, NOT is_top, start_ns, -duration_ns, seq)
         ) AS root,
-        min(row(parent_span_id IS NOT NULL, start_ns, -duration_ns, seq)) AS rank
+        min(row(NOT is_root, NOT is_top, start_ns, -duration_ns, seq)) AS rank,
+        max(start_ns + duration_ns) AS end_ns
     FROM request_spans
     GROUP BY request, service
 ),
 totals AS (
     SELECT
         request,
-        coalesce(min(root_start_ns), min(start_ns)) AS begin_ns,
-        coalesce(max(root_end_ns), max(end_ns)) AS end_ns,
+        -- Of spans whose parents form a cycle none is a top.
+        coalesce(min(root_start_ns), min(top_start_ns), min(start_ns)) AS begin_ns,
+        coalesce(max(root_end_ns), max(top_end_ns), max(end_ns)) AS end_ns,
         sum(spans)::BIGINT AS spans,
         sum(connection_ns)::BIGINT AS connection_ns,
         list(service ORDER BY start_ns, service) AS services,
@@ -73,8 +128,7 @@ SELECT
     spans,
     root.label AS label,
     root.version AS version
-FROM totals
-WHERE NOT (root.is_root AND coalesce(root.request_id <> request, false));
+FROM totals;
 
 -- The spans as a person reads them: timestamps and milliseconds. A request that several
 -- instrumentations of one process saw is one row, the outermost; the inner ones' children are its.

@@ -13,6 +13,7 @@ import pytest
 from store_building import span
 
 from analyzer.errors import NewerStore, NotAStore, StoreBusy, StoreError
+from analyzer.requests import recent
 from analyzer.store import open_store, opening
 
 HOLD = """
@@ -335,3 +336,23 @@ def test_a_damaged_owner_file_does_not_bar_the_store(filled, content):
 
     with open_store(filled) as store:
         assert store.query("extent")[0]["spans"] == 1
+
+
+def test_the_views_of_another_version_are_brought_up_to_date(filled):
+    with duckdb.connect(str(filled)) as connection:
+        connection.execute("CREATE OR REPLACE VIEW request_spans AS SELECT 'old' AS request")
+        connection.execute("CREATE OR REPLACE VIEW requests AS FROM request_spans")
+    with open_store(filled) as store:
+        (found,) = recent(store)
+
+    assert found.spans == 1
+
+
+def test_views_that_are_up_to_date_are_left_alone(filled):
+    with duckdb.connect(str(filled)) as connection:
+        connection.execute("DROP VIEW spans_ms")
+    with open_store(filled):
+        pass
+    with duckdb.connect(str(filled)) as connection:
+        names = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal")
+        assert {name for (name,) in names.fetchall()} == {"request_spans", "requests"}

@@ -1,0 +1,1 @@
+SELECT comment FROM duckdb_views() WHERE view_name = 'request_spans';
