@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from analyzer import adoption, breakdown, conventions, skew, trace, twins
+from analyzer import adoption, breakdown, conventions, handover, skew, trace, twins
 from analyzer.call_facts import call_facts
 from analyzer.calls import Call, calls_of
-from analyzer.critical_path import Overflow, PathSection, awaited, critical_path
+from analyzer.critical_path import Overflow, PathSection, awaited, critical_path, listens
 from analyzer.edges import edges
 from analyzer.errors import BadInput
 from analyzer.findings import History, Request, findings
@@ -23,6 +23,7 @@ from tracekit.attributes import DROPPED_SPANS
 
 _MICROSECOND = 1_000
 _NOT_AWAITED = "async, outlives its parent by {}"
+_LISTENS = "listened for the client's leaving"
 _ORPHAN = "its parent span is missing"
 _CUT = "its parents form a cycle, which was cut here"
 _OWN_PARENT = "it names itself as its parent"
@@ -95,6 +96,7 @@ def _tree(spans: Sequence[Span]) -> Tree:
     twins.fold(forest)
     skew.adjust(forest)
     adoption.adopt(forest)
+    handover.hand_over(forest.nodes)
     return trace.plant(forest)
 
 
@@ -120,6 +122,8 @@ def _off_path(tree: Tree, waited: Mapping[Node, bool]) -> Iterator[OffPath]:
     for node in tree.nodes:
         if is_background(node):
             reasons[node] = AFTER_RESPONSE
+        elif listens(node.span):
+            reasons[node] = _LISTENS
         elif not waited[node] and node.parent is not None:
             reasons[node] = _NOT_AWAITED.format(duration(node.end - node.parent.end))
     for node, reason in sorted(reasons.items(), key=lambda item: item[0].start):

@@ -79,11 +79,19 @@ def _frame(window: Window, overflow: Overflow, tolerance: int) -> _Frame:
 
 
 def blocking(parent: Window, overflow: Overflow, tolerance: int) -> list[Window]:
-    """Return the children that may block *parent*, clipped to it; empty ones are left out."""
-    windows = [
-        Window(child, max(child.start, parent.start), min(child.end, parent.end))
+    """Return the children that may block *parent*, clipped to it; empty ones are left out.
+
+    So may the rest of a call that was made further below (:mod:`analyzer.handover`).
+    """
+    spans = [
+        (child, child.start)
         for child in parent.node.children
         if awaited(child, overflow, tolerance)
+    ]
+    if overflow == "async":
+        spans.extend(parent.node.rests)
+    windows = [
+        Window(node, max(start, parent.start), min(node.end, parent.end)) for node, start in spans
     ]
     return [window for window in windows if window.start < window.end]
 
@@ -94,12 +102,26 @@ def awaited(child: Node, overflow: Overflow, tolerance: int = 0) -> bool:
     A server whose client got the answer was waited for, even if its span closes later: the last
     byte reaches the client before the server's own bookkeeping (or background work) ends. So was a
     server span inside another of the same service: two instrumentations saw one request, and the
-    outer one ends at the last byte. So was a span around the application that ends just after it.
+    outer one ends at the last byte. So was a span around the application that ends just after it,
+    and a call for as long as its parent lasts, if what is above takes over the rest.
     """
     parent = child.parent
+    if listens(child.span):
+        return False
     if parent is None or overflow == "truncate" or child.own_end <= parent.end + tolerance:
         return True
+    if child.handed_over:
+        return True
     return (is_hop(child) and answered(parent.span)) or is_twin(child) or _returns_late(child)
+
+
+def listens(span: Span) -> bool:
+    """Return whether *span* is that of a ``receive`` which ended as the client left, or was done.
+
+    Starlette listens for that beside every streamed response, and OpenTelemetry's ASGI
+    instrumentation makes a span of it; nothing waits for it.
+    """
+    return span.attributes.get("asgi.event.type") == "http.disconnect"
 
 
 def is_twin(child: Node) -> bool:

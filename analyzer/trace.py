@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from analyzer.span import Kind, Span
 from tracekit.attributes import BODY_OF
@@ -24,7 +25,8 @@ class Node:
 
     ``start``/``end`` are the span's times after the clock *shift* and after late bodies have
     extended it. ``bodies`` are those late bodies (attribute ``tracekit.body_of``): not nodes.
-    *virtual* is the root that R1 puts over several.
+    *virtual* is the root that R1 puts over several. ``rests`` are of calls made further below whose
+    responses it takes over, and ``handed_over`` says that of a call (:mod:`analyzer.handover`).
     """
 
     span: Span
@@ -35,6 +37,8 @@ class Node:
     children: list[Node] = field(default_factory=list)
     bodies: list[Span] = field(default_factory=list)
     virtual: bool = False
+    rests: list[Rest] = field(default_factory=list)
+    handed_over: bool = False
 
     @property
     def duration(self) -> int:
@@ -51,6 +55,13 @@ class Node:
         self.shift += shift
         self.start += shift
         self.end += shift
+
+
+class Rest(NamedTuple):
+    """What is left of a call from *start* on, in adjusted Unix nanoseconds."""
+
+    call: Node
+    start: int
 
 
 @dataclass

@@ -174,6 +174,7 @@ def traces(draw):
         if draw(st.booleans()):
             attributes["tracekit.phase.wait"] = [draw(st.integers(-50, 200)) for _ in range(2)]
             attributes["tracekit.phase.dns"] = [draw(st.integers(-50, 200)) for _ in range(2)]
+            attributes["tracekit.phase.receive"] = [draw(st.integers(-50, 200)) for _ in range(2)]
         spans.append(
             Span(
                 TRACE, str(number), None if parent is None else str(parent), f"s{number}",

@@ -36,7 +36,7 @@ def head(method, path, request_id, *more):
 
 
 def use(port):
-    for name in ("later", "stream", "blocking", "asking"):
+    for name in ("later", "stream", "blocking", "asking", "gateway"):
         post(port, f"/{name}", headers={"X-Request-ID": name})
     since = {"X-Request-ID": "queued", "X-Request-Start": f"t={time.time() - 0.25:.6f}"}
     post(port, "/upload", headers=since)
@@ -88,6 +88,15 @@ def test_a_stream_is_told_with_its_stall_and_what_ran_meanwhile(reports):
     finding = next(one for one in report.findings if one.rule == "stream-stalls")
     assert "observed was in search meanwhile" in finding.evidence[1]
     assert "20 chunks, 120 B" in text(report)
+
+
+def test_a_stream_that_is_read_after_its_stage_is_on_the_path_with_its_stall(reports):
+    report = reports["gateway"]
+    (search,) = [stage for stage in report.stages if stage.stage == "search"]
+
+    assert search.ns > 0.29e9  # in the service that streams, behind the call
+    assert [off.name for off in report.spans_off_path if off.name != "background"] == []
+    assert "stream-stalls" in rules(report)
 
 
 def test_work_after_the_response_is_off_the_path_and_told(reports):

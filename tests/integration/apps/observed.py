@@ -65,13 +65,22 @@ async def asking(request):
     return PlainTextResponse("both")
 
 
+async def gateway(request):
+    """Send the request in a stage that ends with the headers; pass the body on as it comes."""
+    client = httpx.AsyncClient()
+    url = os.environ["NEXT_URL"].replace("blocking", "stream")
+    with tracekit.stage("llm"):
+        response = await client.send(client.build_request("GET", url), stream=True)
+    return StreamingResponse(response.aiter_raw(), background=BackgroundTask(client.aclose))
+
+
 async def talk(websocket):
     await websocket.accept()
     async for message in websocket.iter_text():
         await websocket.send_text(message * 2)
 
 
-handlers = (stream, large, upload, later, patient, blocking, asking)
+handlers = (stream, large, upload, later, patient, blocking, asking, gateway)
 app = tracekit.ASGIMiddleware(
     Starlette(
         routes=[
