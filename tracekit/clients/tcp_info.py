@@ -7,15 +7,20 @@ import struct
 from typing import Any, NamedTuple
 
 _OPTION: int | None = getattr(socket, "TCP_INFO", None)
-_SIZE = 104
-# tcpi_rtt in µs at 68, tcpi_total_retrans at 100: linux/tcp.h, which only ever grows at its end.
-_read = struct.Struct("=68xI28xI").unpack
+_SIZE = 152
+# tcpi_total_retrans at 100, tcpi_min_rtt in µs at 148: linux/tcp.h, which only ever grows at its
+# end. Not tcpi_rtt, at 68: smoothed, it has the time in which the other side thought, because an
+# answer acknowledges its question. Kernels before 4.6 have no shortest one, and tell nothing here.
+_read = struct.Struct("=100xI44xI").unpack
+
+_NEVER = 2**32 - 1
+"""The shortest round trip of a connection that has had none."""
 
 
 class TcpInfo(NamedTuple):
-    """*rtt* is smoothed, in nanoseconds; *retransmits* counts since the connection was opened."""
+    """*rtt* is the shortest of late, in ns; *retransmits* counts since the connection was opened."""
 
-    rtt: int
+    rtt: int | None
     retransmits: int
 
 
@@ -29,5 +34,6 @@ def tcp_info(sock: Any) -> TcpInfo | None:
         return None
     if len(told) < _SIZE:
         return None
-    microseconds, retransmits = _read(told)
-    return TcpInfo(microseconds * 1000, retransmits)
+    retransmits, microseconds = _read(told)
+    rtt = None if microseconds == _NEVER else microseconds * 1000
+    return TcpInfo(rtt, retransmits)
