@@ -56,10 +56,7 @@ def _run(args: argparse.Namespace) -> int:
         if (error.name or "").split(".")[0] in OUR_PACKAGES:
             raise
         extra = EXTRAS.get(args.command, "analyzer")
-        raise MissingExtra(
-            f"`tracekit {args.command}` needs more than the base install (no {error.name} here). "
-            f'Install it with: pip install "tracekit[{extra}]"'
-        ) from error
+        raise MissingExtra(args.command, error.name, extra) from error
     code: int = command.run(args)
     sys.stdout.flush()
     return code
@@ -181,6 +178,12 @@ def _add_compare(commands: _Commands[argparse.ArgumentParser]) -> None:
     which = "a label, a service version, or a time range such as 12:00..12:05"
     parser.add_argument("a", metavar="A", help=f"before: {which}")
     parser.add_argument("b", metavar="B", help=f"after: {which}")
+    parser.add_argument(
+        "--route",
+        metavar="ROUTE",
+        help="only requests of this route, as list shows it: 'GET /orders', or with its service "
+        "before it, 'shop GET /orders'",
+    )
     _add_output(parser)
 
 

@@ -25,6 +25,13 @@ class AnalyzerError(Exception):
 class MissingExtra(AnalyzerError):
     """A command needs an extra that is not installed."""
 
+    def __init__(self, command: str, module: str | None, extra: str) -> None:
+        """Say that *command* found no *module*, which *extra* brings."""
+        super().__init__(
+            f"`tracekit {command}` needs more than the base install (no {module} here). "
+            f'Install it with: pip install "tracekit[{extra}]"'
+        )
+
 
 class NoSuchRequest(AnalyzerError):
     """Nothing in the store fits the given request."""

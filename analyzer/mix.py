@@ -45,6 +45,11 @@ def are_alike(before: Mapping[str, int], after: Mapping[str, int]) -> bool:
     return all(abs(shares[0].get(n, 0) - shares[1].get(n, 0)) <= TOLERANCE for n in names)
 
 
+def are_same(before: Mapping[str, int], after: Mapping[str, int]) -> bool:
+    """Return whether both sides have the very same names, each with nearly the same share."""
+    return before.keys() == after.keys() and are_alike(before, after)
+
+
 def _counts(names: Iterable[str]) -> dict[str, int]:
     return dict(Counter(names))
 

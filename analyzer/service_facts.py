@@ -34,6 +34,8 @@ _ENDED: dict[str, Outcome] = {
 }
 BY_PROXY = "x-request-start"
 """The source of a queue that two clocks tell."""
+BY_KERNEL = "tcp_info"
+"""The source of a queue that is counted in the kernel's ticks, of up to 4 ms."""
 _BELIEVED_NS = 60_000_000_000
 """No proxy lets a request wait longer: its clock is wrong."""
 _INFERRED = frozenset({"peer.state", "peer.use"})

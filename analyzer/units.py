@@ -36,6 +36,12 @@ def duration(ns: float) -> str:
     return f"{MINUS if ns < 0 else ''}{_figures(abs(ns), unit)} {unit.symbol}"
 
 
+def roughly(ns: float) -> str:
+    """Return what was counted in ticks of milliseconds: ``about 8 ms``, without decimals."""
+    in_ms = _MILLISECOND.ns <= ns < 100 * _MILLISECOND.ns
+    return f"about {f'{round(ns / _MILLISECOND.ns)} ms' if in_ms else duration(ns)}"
+
+
 def column(ns: float) -> str:
     """Return :func:`duration` for a right-justified column: the numbers end in one place."""
     text = duration(ns)

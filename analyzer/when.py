@@ -49,7 +49,7 @@ def parse_moment(text: str, now: datetime | None = None) -> int:
     text = text.strip()
     if text == "now":
         return _unix_ns(now)
-    if _PIECE.match(text) and not text[-1].isdigit():
+    if _is_age(text):
         return _unix_ns(now) - parse_duration(text)
     if _CLOCK.fullmatch(text):
         return _unix_ns(_last(_parse_clock(text), now))
@@ -59,17 +59,26 @@ def parse_moment(text: str, now: datetime | None = None) -> int:
 def parse_range(text: str, now: datetime | None = None) -> tuple[int, int] | None:
     """Return a range such as ``12:00..12:05`` or ``2h..now`` as Unix nanoseconds, end outside.
 
-    None if *text* has no ``..``. An end left out is now. Raises BadInput for ends that are not
-    moments, or the wrong way round.
+    None if *text* has no ``..``. An end left out is now. A clock time as the end is of the day of
+    the start (or of the day after, where it is earlier), and now at the latest; after an age as
+    the start it is the last one that has passed, if that is later. Raises BadInput for ends that
+    are not moments, or the wrong way round.
     """
     first, separator, last = text.partition(SEPARATOR)
     if not separator:
         return None
     now = (now or datetime.now()).astimezone()
-    since, until = parse_moment(first, now), parse_moment(last or "now", now)
+    since = parse_moment(first, now)
+    until = parse_moment(last or "now", now)
+    if _CLOCK.fullmatch(last.strip()) and not (_is_age(first.strip()) and until > since):
+        until = min(_next(_parse_clock(last.strip()), since), _unix_ns(now))
     if since >= until:
         raise BadInput(f'the range "{text}" ends before it begins')
     return since, until
+
+
+def _is_age(text: str) -> bool:
+    return bool(_PIECE.match(text)) and not text[-1].isdigit()
 
 
 def _parse_clock(text: str) -> time:
@@ -97,6 +106,15 @@ def _last(clock: time, now: datetime) -> datetime:
     if naive.astimezone() > now:
         naive -= timedelta(days=1)
     return naive.astimezone()
+
+
+def _next(clock: time, since_ns: int) -> int:
+    """Return the first moment from *since_ns* on at which clocks show *clock*."""
+    since = (_EPOCH + timedelta(microseconds=since_ns // 1000)).astimezone()
+    naive = datetime.combine(since.date(), clock)
+    if naive.astimezone() < since:
+        naive += timedelta(days=1)
+    return _unix_ns(naive.astimezone())
 
 
 def _unix_ns(moment: datetime) -> int:

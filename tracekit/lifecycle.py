@@ -158,7 +158,9 @@ def _check_spool(settings: Settings) -> None:
     if settings.endpoint is not None:
         return
     try:
-        settings.spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+        from tracekit.spool import make_folder  # with the exporters, not with `import tracekit`
+
+        make_folder(settings.spool)
         with tempfile.TemporaryFile(dir=settings.spool):
             pass
     except OSError as error:
@@ -202,6 +204,19 @@ def flush(timeout: float = 5.0) -> bool:
     """Send what waits; return whether that was done within *timeout* seconds. Never raises."""
     worker = _process.worker
     return worker is None or worker.flush(timeout)
+
+
+def secure(timeout: float) -> None:
+    """Send what waits, or write it to the spool, within *timeout* seconds. Never raises.
+
+    It is for a process that may end at once, without a word, and may as well go on.
+    """
+    worker = _process.worker
+    try:
+        if worker is not None:
+            worker.leave(timeout)
+    except Exception as error:
+        guard.fault("secure", error)
 
 
 def shutdown(timeout: float = 5.0) -> bool:

@@ -51,6 +51,12 @@ def folder_size(folder: Path) -> int:
     return total
 
 
+def make_folder(folder: Path) -> None:
+    """Make the spool, and the data folder around it, for this user alone; leave what is there."""
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(exist_ok=True, mode=0o700)
+
+
 class Spool:
     """Appends batches to this process's own file in *folder*.
 
@@ -104,7 +110,7 @@ class Spool:
     def _has_room(self, size: int) -> bool:
         # The folder is shared, so its size is looked up again, but not for every batch.
         if size > self._room and time.monotonic() >= self._full_until:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self._folder)
             self._room = min(self._limit - folder_size(self._folder), _ROOM)
         if size > self._room:
             self._full_until = time.monotonic() + _FULL_SECONDS
@@ -122,7 +128,7 @@ class Spool:
         return self._fd
 
     def _create(self) -> int:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self._folder)
         ending = "pending.jsonl" if self._pending else "jsonl"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
         for number in self._numbers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from analyzer.commands.reading import read_spool, report_of
 from analyzer.compare import Side, compare
@@ -18,13 +19,14 @@ MOST = 500
 """Requests read a side, the newest ones: more than the 368 that a p99 needs."""
 _SEARCHED = 10_000
 _LISTED = 8
+_NO_LABEL = "none (`tracekit run --label NAME` or the service's TRACEKIT_LABEL sets one)"
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare the sets that *args* name and print the answer as text or JSON."""
     with open_store(args.store) as store:
         read_spool(store)
-        before, after = (_side(store, text) for text in (args.a, args.b))
+        before, after = (_side(store, text, args.route) for text in (args.a, args.b))
     comparison = compare(before, after)
     if args.json:
         print(to_json(comparison))
@@ -33,36 +35,45 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _side(store: Store, text: str) -> Side:
+def _side(store: Store, text: str, route: str | None) -> Side:
     """Return the requests that *text* means: a label before a version before a time range."""
-    name, rows = _requests(store, text)
+    name, rows = _requests(store, text, MOST + 1 if route is None else _SEARCHED)
+    if route is not None:
+        name, rows = f"{name}, route={route}", _of_route(rows, route, f"{name} in {store.name}")
     newest = rows[:MOST]
     reports = [report_of(store, row.request_id) for row in reversed(newest)]
     return Side(name, reports, left_out=len(rows) > MOST)
 
 
-def _requests(store: Store, text: str) -> tuple[str, list[RequestRow]]:
-    if rows := recent(store, label=text, limit=MOST + 1):
+def _requests(store: Store, text: str, limit: int) -> tuple[str, list[RequestRow]]:
+    if rows := recent(store, label=text, limit=limit):
         return f"label={text}", rows
-    if rows := recent(store, version=text, limit=MOST + 1):
+    if rows := recent(store, version=text, limit=limit):
         return f"version={text}", rows
     span = parse_range(text)
     if span is None:
         raise BadInput(_unknown(store, text))
-    if rows := recent(store, since_ns=span[0], until_ns=span[1], limit=MOST + 1):
+    if rows := recent(store, since_ns=span[0], until_ns=span[1], limit=limit):
         return text, rows
     raise BadInput(f"no request in {store.name} began in {text}")
 
 
+def _of_route(rows: Sequence[RequestRow], route: str, where: str) -> list[RequestRow]:
+    """Return the requests of *route*, as ``list`` shows it, with or without its service."""
+    found = [row for row in rows if route in (row.name, f"{row.service} {row.name}")]
+    if not found:
+        known = _listed({f"{row.service} {row.name}" for row in rows})
+        raise BadInput(f'no request of {where} has the route "{route}". Known routes: {known}.')
+    return found
+
+
 def _unknown(store: Store, text: str) -> str:
     rows = recent(store, limit=_SEARCHED)
-    known = [
-        f"{what}: {_listed({name for row in rows if (name := getattr(row, field))})}"
-        for what, field in (("labels", "label"), ("versions", "version"))
-    ]
+    labels = {row.label for row in rows if row.label}
+    versions = {row.version for row in rows if row.version}
     return (
         f'"{text}" is no label, service version or time range (12:00..12:05) of {store.name}. '
-        f"Known {'; '.join(known)}."
+        f"Known labels: {_listed(labels) if labels else _NO_LABEL}; versions: {_listed(versions)}."
     )
 
 

@@ -25,8 +25,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from analyzer import cli
-from analyzer.errors import AnalyzerError
+from analyzer.errors import AnalyzerError, MissingExtra
 
+NEEDED = ("httpx", "requests", "starlette", "uvicorn", "waitress")
+"""What the services import besides tracekit: part of it comes with the extra ``demo`` only."""
 UTTERANCES = ("what time is it", "and in Lisbon", "wake me at seven", "play some music", "stop")
 
 
@@ -46,6 +48,7 @@ QUICK = Pace(scale=0.15, connect_timeout=0.4, requests=6)
 
 def run(args: argparse.Namespace) -> int:
     """Run both sides of the story and print the analysis of one request and the comparison."""
+    _check_installed()
     pace = QUICK if args.quick else FULL
     console = Console(
         no_color=args.no_color or None, width=args.width, highlight=False, markup=False
@@ -59,6 +62,12 @@ def run(args: argparse.Namespace) -> int:
         if args.keep:
             console.print(f"\nKept. Explore it with: TRACEKIT_HOME={home} tracekit list")
     return 0
+
+
+def _check_installed() -> None:
+    for module in NEEDED:
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtra("demo", module, "demo")
 
 
 def _locations(home: Path, store: str | None) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A request that waited before its service took it up (``queued``).
 
-A proxy's header or the service's kernel says for how long; from 5 ms on that is named. Inside the
+A proxy's header or the service's kernel says for how long; from 5 ms on that is named. The kernel
+counts in ticks: two of them are no evidence, so its word counts from the third on. Inside the
 request it is part of what the caller waited, traced or not; for the request's first service it lies
 before the total, and the cost is what the client waited besides.
 """
@@ -18,20 +19,27 @@ from analyzer.phases import Interval
 from analyzer.process import process_of
 from analyzer.queues import queue_of, queues
 from analyzer.report import Finding
-from analyzer.service_facts import BY_PROXY, queued_ns
+from analyzer.service_facts import BY_KERNEL, BY_PROXY, queued_ns
 from analyzer.trace import Node
 from analyzer.units import duration
 from tracekit import attributes as a
 
 RULE = "queued"
 LEAST_NS = 5_000_000
+LEAST_OF_KERNEL_NS = 12_000_000
+"""Three ticks at the usual 250 Hz. What took just over one tick, as any waking up may, can count as
+two, depending on when in a tick it began.
+"""
 _BY_PROXY = "Likely, if both clocks agree: that of the proxy in front and the service's."
-_BY_KERNEL = "At least that: so long the service's kernel had the last piece of it."
+_BY_KERNEL = (
+    "At least about that: so long the service's kernel had the last piece of it, in ticks of up to "
+    "4 ms."
+)
 
 
 def find(request: Request) -> Iterable[Finding]:
     """Yield one finding for the request's own queue, and one per service that was called."""
-    queued = [server for server in request.servers if queued_ns(server) >= LEAST_NS]
+    queued = [server for server in request.servers if queued_ns(server) >= _least(server)]
     first = request.root.children[0] if request.root.virtual else request.root
     for server in queued:
         if server is first:
@@ -41,6 +49,11 @@ def find(request: Request) -> Iterable[Finding]:
         waits = {server: _wait(server, reached.get(server)) for server in servers}
         if any(map(_length, waits.values())):
             yield _inside(request, waits)
+
+
+def _least(server: Node) -> int:
+    source = conventions.text(server.span.attributes, a.QUEUE_SOURCE)
+    return LEAST_OF_KERNEL_NS if source == BY_KERNEL else LEAST_NS
 
 
 def _before(request: Request, server: Node) -> Finding:

@@ -11,7 +11,8 @@ from analyzer.render import bars
 from analyzer.render.cells import shorten, width_of
 from analyzer.render.sections import ASIDE, heading, table
 from analyzer.report import Report, Stage
-from analyzer.units import column, duration, percent
+from analyzer.service_facts import BY_KERNEL
+from analyzer.units import column, duration, percent, roughly
 
 ROWS = 14
 """Stages shown one by one; those after them are summed in one line."""
@@ -49,7 +50,9 @@ def print_breakdown(report: Report, console: Console) -> None:
 
 
 def _print_queue(report: Report, console: Console) -> None:
-    waited = f"  waited {duration(report.queued_before_ns)} before"
+    ns = report.queued_before_ns
+    told = next((s.queue_source for s in report.service_facts if s.queued_ns == ns), None)
+    waited = f"  waited {roughly(ns) if told == BY_KERNEL else duration(ns)} before"
     rest = "took it up, not in the total"
     service = shorten(report.root.service, console.width - len(waited) - len(rest) - 2)
     console.print(Text(f"{waited} {service} {rest}", style=ASIDE), no_wrap=True, overflow="crop")

@@ -4,7 +4,7 @@
 
     before, after  {name, requests, left_out, routes {route: count}, statuses {status: count},
                     reused, known, concurrency}
-    same_routes, same_statuses  booleans
+    same_routes, same_statuses  booleans: the same ones, with nearly the same shares
     method         {percentiles, interval, confidence, p, adjustment}
     rows           [{kind, service, name, peer, before, after, difference, verdict}], total first
 
@@ -26,7 +26,7 @@ from dataclasses import asdict
 from typing import Any
 
 from analyzer.compare import Comparison, Row, Side
-from analyzer.mix import Mix, are_alike
+from analyzer.mix import Mix, are_same
 from analyzer.percentiles import METHOD, Summary
 from analyzer.shift import CONFIDENCE
 
@@ -42,8 +42,8 @@ def to_document(comparison: Comparison) -> dict[str, Any]:
     return {
         "before": _side(comparison.before, mixes[0]),
         "after": _side(comparison.after, mixes[1]),
-        "same_routes": are_alike(mixes[0].routes, mixes[1].routes),
-        "same_statuses": are_alike(mixes[0].statuses, mixes[1].statuses),
+        "same_routes": are_same(mixes[0].routes, mixes[1].routes),
+        "same_statuses": are_same(mixes[0].statuses, mixes[1].statuses),
         "method": {
             "percentiles": METHOD,
             "interval": "Hodges-Lehmann",

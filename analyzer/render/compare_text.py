@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rich.console import Console
 
 from analyzer.compare import Comparison, Side
-from analyzer.mix import are_alike
+from analyzer.mix import are_alike, are_same
 from analyzer.percentiles import FEWEST, METHOD
 from analyzer.render.cells import shorten
 from analyzer.render.compare_table import comparison_table
@@ -33,7 +33,8 @@ def _print_sides(comparison: Comparison, console: Console) -> None:
         ("statuses", before.statuses, after.statuses),
     ):
         if not are_alike(one, other):
-            words = f"! the {what} differ: {_counts(one)} → {_counts(other)}"
+            step = _next_step(one, other) if what == "routes" else ""
+            words = f"! the {what} differ: {_change(one, other)}{step}"
             prose(console, "", words, indent=0, style="yellow")
     prose(console, "", _mix_line(comparison), indent=0, style=ASIDE)
 
@@ -44,8 +45,20 @@ def _side(which: str, side: Side) -> str:
     return f"{which} ({side.name}, {newest}{count} request{'' if count == 1 else 's'})"
 
 
-def _counts(counts: Mapping[str, int]) -> str:
-    most = sorted(counts.items(), key=lambda item: -item[1])
+def _change(before: Mapping[str, int], after: Mapping[str, int]) -> str:
+    return f"{_counts(before, after)} → {_counts(after, before)}"
+
+
+def _next_step(before: Mapping[str, int], after: Mapping[str, int]) -> str:
+    """Say how to compare like with like, where there is like."""
+    if before.keys() & after.keys():
+        return ". Compare one of them: --route ROUTE"
+    return ". No route is on both sides"
+
+
+def _counts(counts: Mapping[str, int], others: Mapping[str, int]) -> str:
+    """Name the three that tell most: those that the other side lacks before the frequent ones."""
+    most = sorted(counts.items(), key=lambda item: (item[0] in others, -item[1]))
     shown = [f"{count} × {shorten(name, 40)}" for name, count in most[:3]]
     return ", ".join(shown) + (f" and {len(most) - 3} more" if len(most) > 3 else "")
 
@@ -53,10 +66,15 @@ def _counts(counts: Mapping[str, int]) -> str:
 def _mix_line(comparison: Comparison) -> str:
     before, after = comparison.mix_before, comparison.mix_after
     parts = []
-    if are_alike(before.routes, after.routes):
-        parts.append("same routes")
-    if are_alike(before.statuses, after.statuses):
-        parts.append("same statuses")
+    for what, one, other in (
+        ("routes", before.routes, after.routes),
+        ("statuses", before.statuses, after.statuses),
+    ):
+        if are_same(one, other):
+            parts.append(f"same {what}")
+        elif are_alike(one, other):
+            hint = " (--route compares one)" if what == "routes" else ""
+            parts.append(f"{what} {_change(one, other)}{hint}")
     if before.known or after.known:
         reuse = f"{before.reused} of {before.known} → {after.reused} of {after.known}"
         parts.append(f"connections reused {reuse}")

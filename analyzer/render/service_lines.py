@@ -13,13 +13,14 @@ from analyzer.render.items import Line, mark
 from analyzer.render.service_errors import background_failure, failure_lines, stage_lines
 from analyzer.render.streams import stream
 from analyzer.service import ServiceFacts
-from analyzer.units import duration
+from analyzer.service_facts import BY_KERNEL, BY_PROXY
+from analyzer.units import duration, roughly
 
 _NOTICEABLE_NS = 1_000_000
 _NOTICEABLE_SHARE = 0.01
 _CLOCKS = {
-    "x-request-start": "by the proxy's clock",
-    "tcp_info": "by the kernel",
+    BY_PROXY: "by the proxy's clock",
+    BY_KERNEL: "by the kernel",
 }
 _UNSAID_CLOSES = {1005: "closed without a code", 1006: "the server saw no close"}
 
@@ -49,7 +50,8 @@ def _is_worth(service: ServiceFacts, ns: int | None, everything: bool) -> bool:
 def _queue(service: ServiceFacts, everything: bool) -> Iterator[str]:
     ns = service.queued_ns
     if ns is not None and _is_worth(service, ns, everything):
-        yield f"waited {mark(service, 'queued_ns')}{duration(ns)} before the service took it up"
+        long = roughly(ns) if service.queue_source == BY_KERNEL else duration(ns)
+        yield f"waited {mark(service, 'queued_ns')}{long} before the service took it up"
         yield _CLOCKS.get(service.queue_source or "", f"by {service.queue_source}")
     if service.unbelieved_queue_ns:
         yield f"a proxy's clock says {duration(service.unbelieved_queue_ns)}: it must be wrong"

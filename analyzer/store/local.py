@@ -66,7 +66,8 @@ class LocalStore:
 
     def forget_spool_file(self, path: str) -> None:
         """Drop the offset of a spool file that is gone."""
-        self._run("forget_spool_file", {"path": path})
+        with self._transaction():
+            self._run("forget_spool_file", {"path": path})
 
     def ingest_spool(self) -> Ingested:
         """Read the spool folder that belongs to this store; nothing happens when none does."""

@@ -1,4 +1,4 @@
-"""Who may read a store: a new one its maker alone, and DuckDB's log nobody who may not read both.
+"""Who may read a store: a new one only its maker, and DuckDB's log only who may read its store.
 
 The log beside the store holds the same data. DuckDB makes it when it first commits after opening,
 and again after every checkpoint, with whatever mode the process's umask leaves.

@@ -16,7 +16,7 @@ EVERY_OPTION = {
     "analyze": ["0af7", *STORE, "--wait", "5", "--overflow", "truncate", *OUTPUT],
     "list": [*STORE, "--since", "15m", "--service", "stt", "--min-duration", "250ms", "--errors",
              "--limit", "5", *OUTPUT],
-    "compare": ["before", "after", *STORE, *OUTPUT],
+    "compare": ["before", "after", "--route", "GET /", *STORE, *OUTPUT],
     "import": ["one.jsonl", "two.json", *STORE],
     "serve": ["--host", "0.0.0.0", "--port", "0", *STORE],
     "demo": [*STORE, "--quick", "--keep", "--no-color", "--width", "100"],
@@ -29,16 +29,17 @@ WITHOUT_STORE = ("doctor", "run")
 # Stands in for an install without extras: what the base install lacks cannot be imported.
 BARE = """
 import sys
-for name in ("duckdb", "rich", "scipy", "numpy", "starlette", "uvicorn", "google.protobuf"):
+for name in {lacking}:
     sys.modules[name] = None
 from analyzer import cli
 sys.exit(cli.main(sys.argv[1:]))
 """
+ANALYZER = ("duckdb", "rich", "scipy", "numpy", "starlette", "uvicorn", "google.protobuf")
 
 
-def bare(*arguments: str) -> subprocess.CompletedProcess[str]:
+def bare(*arguments: str, lacking: tuple[str, ...] = ANALYZER) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", BARE, *arguments],
+        [sys.executable, "-c", BARE.format(lacking=lacking), *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -116,6 +117,16 @@ def test_a_command_that_lacks_its_extra_says_which_one_to_install(command):
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"tracekit: `tracekit {command}` needs ")
     assert 'pip install "tracekit[analyzer]"' in done.stderr
+
+
+@pytest.mark.parametrize("lacking", [("waitress",), ("requests",), ANALYZER])
+def test_the_demo_says_what_it_lacks_before_it_starts(lacking):
+    done = bare("demo", "--quick", lacking=lacking)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("tracekit: `tracekit demo` needs more than the base install ")
+    assert 'pip install "tracekit[demo]"' in done.stderr
 
 
 def test_python_dash_m_runs_the_same_command():

@@ -27,7 +27,8 @@ def test_a_call_that_waited_at_its_server_is_named_with_what_that_cost():
     assert (finding.cost_ns, finding.saving_ns) == (40 * MS, 40 * MS)
     assert finding.evidence == (
         "One call waited 40.0 ms first.",
-        "At least that: so long the service's kernel had the last piece of it.",
+        "At least about that: so long the service's kernel had the last piece of it, in ticks of "
+        "up to 4 ms.",
     )
     assert finding.fix[1].startswith("uvicorn --workers")
 
@@ -102,3 +103,14 @@ def test_where_the_loop_was_held_the_fix_is_another():
 
 def test_a_few_milliseconds_are_not_worth_a_word():
     assert found(RULE, [server("in", 0, 100, attributes=waited(4))]) == []
+
+
+def test_two_ticks_of_the_kernel_are_no_evidence_and_three_are():
+    assert found(RULE, [server("in", 0, 100, attributes=waited(8))]) == []
+    assert found(RULE, called((60, 85, waited(8)))) == []
+    assert len(found(RULE, [server("in", 0, 100, attributes=waited(12))])) == 1
+    assert len(found(RULE, called((60, 85, waited(12))))) == 1
+
+
+def test_a_proxys_clock_has_no_ticks():
+    assert len(found(RULE, [server("in", 0, 100, attributes=waited(8, "x-request-start"))])) == 1

@@ -53,3 +53,37 @@ def test_the_call_site_is_shown():
 @pytest.mark.parametrize("ms", [0.1, 5, 19.9])
 def test_an_ordinary_look_up_is_no_finding(ms):
     assert found(RULE, handled(100, looking_up(ms))) == []
+
+
+def test_it_says_how_many_look_ups_of_how_many_were_slow():
+    quick, slow = looking_up(1, start=250), looking_up(200)
+    (one_of_two,) = found(RULE, handled(900, slow, quick))
+    (only,) = found(RULE, handled(400, slow))
+
+    said = "look-ups of it in this request took 20.0 ms or more."
+    assert one_of_two.evidence[1] == f"1 of 2 {said}"
+    assert only.evidence[1] == "1 of 1 look-up of it in this request took 20.0 ms or more."
+
+
+def test_another_names_look_ups_do_not_count():
+    other = looking_up(1, start=250, **{a.DNS_HOST: "mail.internal"})
+    (finding,) = found(RULE, handled(900, looking_up(200), other))
+
+    assert finding.evidence[1].startswith("1 of 1 look-up of it")
+
+
+def test_a_resolver_is_to_blame_for_a_name_of_the_network():
+    (finding,) = found(RULE, handled(400, looking_up(200)))
+
+    assert "caching resolver" in finding.fix[0]
+    assert '"db.internal."' in finding.fix[1]
+
+
+@pytest.mark.parametrize("host", ["localhost", "Localhost.", "app.localhost", "127.0.0.1", "::1"])
+def test_no_resolver_is_to_blame_for_the_machine_itself_or_an_address(host):
+    (finding,) = found(RULE, handled(400, looking_up(21, **{a.DNS_HOST: host})))
+
+    advice = " ".join(finding.fix)
+    assert "resolver" not in advice
+    assert "ndots" not in advice
+    assert finding.fix[0] == "keep connections: a kept one needs no look-up"

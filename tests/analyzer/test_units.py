@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.units import column, duration, interval, percent, signed
+from analyzer.units import column, duration, interval, percent, roughly, signed
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -62,3 +62,16 @@ def test_a_share_too_small_for_one_decimal_is_not_shown_as_nothing():
         "43.5 %",
         "100.0 %",
     ]
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (8 * MS, "about 8 ms"),
+        (99_600_000, "about 100 ms"),
+        (208 * MS, "about 208 ms"),
+        (2_000 * MS, "about 2.00 s"),
+    ],
+)
+def test_what_was_counted_in_ticks_has_no_decimals_of_milliseconds(ns, text):
+    assert roughly(ns) == text

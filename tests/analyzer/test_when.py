@@ -103,3 +103,34 @@ def test_text_without_dots_is_no_range():
 def test_a_range_must_not_end_before_it_begins():
     with pytest.raises(BadInput, match="ends before it begins"):
         parse_range("now..2h", NOON)
+
+
+def at(hour: int, minute: int = 0, day: int = 21) -> datetime:
+    return datetime(2026, 11, day, hour, minute).astimezone()
+
+
+@pytest.mark.parametrize(
+    ("text", "since", "until"),
+    [
+        ("20:20..20:22", at(20, 20), at(20, 22)),
+        ("20:22..20:40", at(20, 22), at(20, 23)),  # cut at now
+        ("20:22..20:40 ", at(20, 22), at(20, 23)),
+        ("20:30..20:35", at(20, 30, 20), at(20, 35, 20)),
+        ("23:00..01:00", at(23, day=20), at(1)),
+        ("23:00..20:40", at(23, day=20), at(20, 23)),
+        ("2026-11-19T12:00..13:00", at(12, day=19), at(13, day=19)),
+        ("2026-11-19T12:00..11:00", at(12, day=19), at(11, day=20)),
+        ("15m..20:40", at(20, 8), at(20, 23)),
+        ("2d..12:00", at(20, 23, 19), at(12)),
+    ],
+)
+def test_a_clock_time_ends_a_range_on_the_day_of_its_start_or_the_next(text, since, until):
+    assert parse_range(text, at(20, 23)) == (unix_ns(since), unix_ns(until))
+
+
+@given(st.text(alphabet="0123456789:.-Tdhms now", max_size=20), st.text("0123456789:", max_size=8))
+def test_any_range_is_in_order_or_bad_input(first, last):
+    with contextlib.suppress(BadInput):
+        found = parse_range(f"{first}..{last}", NOON)
+        assert found is not None
+        assert found[0] < found[1]

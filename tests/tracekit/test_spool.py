@@ -28,6 +28,18 @@ def test_a_batch_is_one_line_in_a_private_file_named_after_the_process(tmp_path:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_the_data_folder_that_is_made_for_the_spool_is_as_private(tmp_path: Path) -> None:
+    Spool(tmp_path / "data" / "spool", "s", limit=10**6).append(b"{}")
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_a_data_folder_that_exists_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(0o755)
+    Spool(tmp_path / "data" / "spool", "s", limit=10**6).append(b"{}")
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o755
+
+
 def test_a_lock_shows_that_the_file_is_in_use(tmp_path: Path) -> None:
     writer = Spool(tmp_path, "s", limit=10**6)
     writer.append(b"{}")

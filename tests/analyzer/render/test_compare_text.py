@@ -66,6 +66,48 @@ def test_a_different_mix_is_a_warning_above_the_numbers(paper):
     assert "same" not in text
 
 
+def of_routes(**counts: int) -> Side:
+    names = [name for name, count in counts.items() for _ in range(count)]
+    reports = side("after", len(names)).reports
+    return Side("x", [replace(r, root=Root("stt", n)) for r, n in zip(reports, names, strict=True)])
+
+
+def of_statuses(*counts: tuple[int, int]) -> Side:
+    statuses = [status for status, count in counts for _ in range(count)]
+    reports = side("after", len(statuses)).reports
+    return Side("x", [replace(r, status=s) for r, s in zip(reports, statuses, strict=True)])
+
+
+def test_routes_that_differ_can_be_compared_one_by_one(paper):
+    mixed = compare(of_routes(hear=5, health=5), of_routes(hear=5))
+    text = " ".join(printed(paper, mixed).text.split())
+    assert "! the routes differ: 5 × stt health, 5 × stt hear → 5 × stt hear. Compare" in text
+    assert "Compare one of them: --route ROUTE" in text
+
+
+def test_where_no_route_is_on_both_sides_none_is_offered(paper):
+    text = printed(paper, compare(of_routes(hear=5), of_routes(health=5))).text
+    assert "--route" not in text
+    assert "No route is on both sides" in text
+
+
+def test_a_few_of_another_status_are_not_the_same_statuses(paper):
+    mixed = compare(of_statuses((200, 42), (500, 4)), of_statuses((200, 10)))
+    text = " ".join(printed(paper, mixed).text.split())
+    assert "statuses 4 × 500, 42 × 200 → 10 × 200" in text
+    assert "same routes" in text
+    assert "same statuses" not in text
+    assert json.loads(to_json(mixed))["same_statuses"] is False
+
+
+def test_a_few_of_another_route_are_not_the_same_routes(paper):
+    mixed = compare(of_routes(hear=42, health=4), of_routes(hear=10))
+    text = " ".join(printed(paper, mixed).text.split())
+    assert "routes 4 × stt health, 42 × stt hear → 10 × stt hear (--route compares one)" in text
+    assert "same routes" not in text
+    assert json.loads(to_json(mixed))["same_routes"] is False
+
+
 def test_every_row_has_medians_difference_interval_and_verdict(paper, story):
     sheet = printed(paper, story)
     line = sheet.line_with("total ")

@@ -176,6 +176,17 @@ def test_the_time_before_the_request_is_stated_under_its_breakdown(paper):
     assert "waited 208 ms before stt took it up, not in the total" in sheet.text
 
 
+def test_what_the_kernel_counted_in_ticks_has_no_decimals(paper):
+    stt = replace(STT, queued_ns=8 * MS, queue_source="tcp_info", derived=frozenset())
+    sheet = paper(80)
+    print_breakdown(replace(STORY, queued_before_ns=8 * MS, service_facts=(stt,)), sheet.console)
+
+    assert "waited about 8 ms before stt took it up, not in the total" in sheet.text
+    assert "waited about 8 ms before the service took it up · by the kernel" in said(
+        paper, stt, all_services=True
+    )
+
+
 def test_the_hand_offs_part_the_queue_from_the_network(paper):
     edge = replace(STORY.edges[0], network_ns=57 * MS, queue_ns=40 * MS)
     sheet = paper(140)
