@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from analyzer.span import Span
 
@@ -26,6 +27,20 @@ def part_of(spans: Sequence[Span], key: str) -> list[Span]:
     tops = _tops(spans)
     own = {tops[_key(span)] for span in spans if span.request_id == key}
     return [span for span in spans if span.trace_id not in shared or tops[_key(span)] in own]
+
+
+def partition(spans: Sequence[Span], keys: Sequence[str]) -> Iterator[list[Span]]:
+    """Yield for each of *keys* its part of *spans*, which hold whole traces of many requests."""
+    traces: dict[str, list[tuple[int, Span]]] = defaultdict(list)
+    named: dict[str, set[str]] = defaultdict(set)
+    for number, span in enumerate(spans):
+        traces[span.trace_id].append((number, span))
+        if span.request_id is not None:
+            named[span.request_id].add(span.trace_id)
+    for key in keys:
+        own = [one for trace in {key, *named.get(key, ())} for one in traces.get(trace, ())]
+        own.sort(key=itemgetter(0))
+        yield part_of([span for _, span in own], key)
 
 
 def _shared(spans: Sequence[Span]) -> set[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from analyzer.errors import AmbiguousRequest, NoSuchRequest
-from analyzer.parts import part_of
+from analyzer.errors import AmbiguousRequest, BadInput, NoSuchRequest
+from analyzer.parts import part_of, partition
 from analyzer.span import Span
 from analyzer.store import Store
 from analyzer.store.rows import to_span
@@ -21,6 +21,8 @@ SHOWN_WHOLE = 20
 WHOLE = (0, 1)
 """What find_requests.sql calls a fit with all of a request ID or a trace ID."""
 EXTREMES = ("latest", "slowest")
+AT_ONCE = 100
+"""How many requests one query loads."""
 CANDIDATES = 5
 """How many IDs a message lists."""
 LIKE, MUCH_LIKE = 0.3, 0.7
@@ -55,13 +57,17 @@ class ProcessReuse:
     """What one process of a service has of its calls to one target; a pool lives in a process.
 
     *instance* is the resource's ``service.instance.id``, else host and process id; None stands for
-    all processes that say neither.
+    all processes that say neither. *needless* counts the new ones that began when an earlier call
+    had left a connection, *first_calls* those that were the first of their client; None where an
+    older collector counts neither.
     """
 
     instance: str | None
     calls: int
     new: int
     reused: int
+    needless: int | None = None
+    first_calls: int | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,21 @@ def load(store: Store, key: str) -> list[Span]:
     return part_of([to_span(row) for row in store.query("load_spans", request=key)], key)
 
 
+def load_many(store: Store, keys: Sequence[str]) -> Iterator[list[Span]]:
+    """Yield for each of *keys* what `load` returns, in their order, by one query for many.
+
+    A query takes as long for a hundred requests as for one: it looks through the whole store.
+    """
+    for first in range(0, len(keys), AT_ONCE):
+        some = keys[first : first + AT_ONCE]
+        try:
+            rows = store.query("load_many", requests=list(some))
+        except BadInput:  # a collector that is older than the query
+            yield from (load(store, key) for key in some)
+        else:
+            yield from partition([to_span(row) for row in rows], some)
+
+
 def recent(
     store: Store,
     *,
@@ -170,7 +191,7 @@ def reuse_history(store: Store, client: str, target: str) -> Reuse:
         reused=reused,
         unknown=calls - new - reused,
         failed_attempts={entry["address"]: entry["calls"] for entry in failed},
-        processes=tuple(ProcessReuse(**row) for row in rows),
+        processes=tuple(_process_reuse(row) for row in rows),
     )
 
 
@@ -200,6 +221,13 @@ def last_use(
     )
     found: int | None = rows[0]["end_ns"]
     return found
+
+
+def _process_reuse(row: Mapping[str, Any]) -> ProcessReuse:
+    # A collector of another version may count less, or more.
+    return ProcessReuse(
+        **{one.name: row[one.name] for one in fields(ProcessReuse) if one.name in row}
+    )
 
 
 def _request_row(row: Mapping[str, Any]) -> RequestRow:

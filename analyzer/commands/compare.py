@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from analyzer.commands.reading import read_spool, report_of
+from analyzer.commands.reading import read_spool, reports_of
 from analyzer.compare import Side, compare
 from analyzer.errors import BadInput
 from analyzer.render.compare_json import to_json
@@ -41,7 +41,7 @@ def _side(store: Store, text: str, route: str | None) -> Side:
     if route is not None:
         name, rows = f"{name}, route={route}", _of_route(rows, route, f"{name} in {store.name}")
     newest = rows[:MOST]
-    reports = [report_of(store, row.request_id) for row in reversed(newest)]
+    reports = list(reports_of(store, [row.request_id for row in reversed(newest)]))
     return Side(name, reports, left_out=len(rows) > MOST)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from analyzer.commands.reading import history_of, read_spool, report_of
+from analyzer.commands.reading import history_of, read_spool, reports_of
 from analyzer.render.list_json import to_line
 from analyzer.render.list_text import Listed, print_list
 from analyzer.render.safe import print_error
@@ -22,8 +22,8 @@ def run(args: argparse.Namespace) -> int:
         rows = _matching(store, args)
         if not rows:
             print_error(_nothing(store))
-        history = history_of(store)
-        requests = [Listed(row, report_of(store, row.request_id, history)) for row in rows]
+        reports = reports_of(store, [row.request_id for row in rows], history_of(store))
+        requests = [Listed(row, report) for row, report in zip(rows, reports, strict=True)]
     if args.json:
         for listed in requests:
             print(to_line(listed))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from analyzer.analysis import analyze
 from analyzer.findings import History
 from analyzer.render.safe import print_error
 from analyzer.report import Report
-from analyzer.requests import Reuse, last_use, load, reuse_history
+from analyzer.requests import Reuse, last_use, load_many, reuse_history
 from analyzer.store import Store
 
 SECOND = 1_000_000_000
@@ -57,9 +59,11 @@ def history_of(store: Store) -> History:
     return StoreHistory(store)
 
 
-def report_of(store: Store, key: str, history: History | None = None) -> Report:
-    """Load the request *key* and analyse it; *history* is what findings may look back on."""
-    return analyze(load(store, key), history=history)
+def reports_of(
+    store: Store, keys: Sequence[str], history: History | None = None
+) -> Iterator[Report]:
+    """Yield the report of each of *keys*, in order, with few queries."""
+    return (analyze(spans, history=history) for spans in load_many(store, keys))
 
 
 def read_spool(store: Store) -> None:

@@ -58,7 +58,7 @@ def _finding(request: Request, calls: Sequence[Call], proof: Proof) -> Finding:
         title=_title(calls, proof.calls),
         cost_ns=cost,
         share=request.share(cost),
-        evidence=tuple(_evidence(request, proof)),
+        evidence=tuple(_evidence(request, proof, cost)),
         where=proof.where,
         fix=_fix(proof.calls[0]),
         saving_ns=request.saving(opening, made_before=proof.calls),
@@ -72,13 +72,14 @@ def _title(calls: Sequence[Call], wasted: Sequence[Call]) -> str:
     return f"A new connection for {len(wasted)} of {len(calls)} calls to {peer}"
 
 
-def _evidence(request: Request, proof: Proof) -> Iterator[str]:
+def _evidence(request: Request, proof: Proof, cost: int) -> Iterator[str]:
     parts = {name: sum(call.phase_ns(name) for call in proof.calls) for name in OPENING}
     named = ", ".join(f"{name} {duration(ns)}" for name, ns in parts.items() if ns)
-    took = duration(sum(parts.values()))
-    yield f"Opening {count(len(proof.calls), 'connection')} took {took}: {named}."
+    took = sum(parts.values())
+    yield f"Opening {count(len(proof.calls), 'connection')} took {duration(took)}: {named}."
     making = request.making_cost(proof.calls)
-    if making >= WORTH_TELLING_NS:
+    shows = cost > took and duration(cost) != duration(took)
+    if making >= WORTH_TELLING_NS or shows:
         yield f"Making {count(len(proof.calls), 'client')} for that took {duration(making)} more."
     yield proof.sentence
     in_vain = sum(request.cost(call, _lost_in_vain(call)) for call in proof.calls)

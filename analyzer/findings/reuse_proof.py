@@ -2,7 +2,8 @@
 
 Only proof counts, the strongest that there is:
 
-1. the store: at least 3 calls of this process to this target opened one, and none was reused;
+1. the store: at least 3 calls of this process to this target opened one, and none was reused,
+   though some began when an earlier one had left its connection, or each had a client of its own;
 2. the client was made on the line of the call (``requests.get``), or during this request in the
    function that made the call: then it cannot be kept;
 3. within this request an earlier call had left a connection free, for less than the 5 s after
@@ -65,25 +66,40 @@ def _of_process(remembered: Reuse | None, name: str | None) -> ProcessReuse | No
 def _by_store(
     own: ProcessReuse | None, calls: Sequence[Call], opened: Sequence[Call]
 ) -> Proof | None:
-    """Judge by the store; calls side by side need a connection each, so they count for less."""
-    if own is None or own.reused:
+    """Judge by the store, where no call of the process reused a connection."""
+    if own is None or own.reused or own.new < FEWEST_REMEMBERED:
         return None
-    if own.new < max(FEWEST_REMEMBERED, 2 * _most_at_once(calls)):
+    if not (_had_the_choice(own, calls) or _a_client_for_each(own, opened)):
         return None
     place = made_at(opened[0]) or first_place(opened)
     return Proof(tuple(opened), _remembered(own, opened[0]), place)
 
 
+def _had_the_choice(own: ProcessReuse, calls: Sequence[Call]) -> bool:
+    """Return whether its connections were not needed: calls side by side need one each."""
+    if own.needless is None:
+        return own.new >= 2 * _most_at_once(calls)
+    return own.needless >= FEWEST_REMEMBERED - 1
+
+
+def _a_client_for_each(own: ProcessReuse, opened: Sequence[Call]) -> bool:
+    """Return whether each call of the process had a new client, and these made theirs themselves.
+
+    Clients that a helper function makes may be those of threads, which each keep theirs.
+    """
+    return own.first_calls == own.calls and all(map(_made_for_the_request, opened))
+
+
 def _remembered(own: ProcessReuse, call: Call) -> str:
-    seen = (
-        f"in the store, {own.new} of {own.calls} calls from {call.client} to {call.target} "
-        f"opened a new connection"
-    )
+    edge = f"from {call.client} to {call.target} opened a new connection"
     if own.instance is not None:
-        return f"Sure: {seen}, all in one process; none was reused."
+        return (
+            f"Sure: in the store, {own.new} of {own.calls} calls of this process {edge}; "
+            f"none was reused."
+        )
     return (
-        f"Likely: {seen} and none was reused; sure unless they came from several processes, "
-        f"which the spans do not tell."
+        f"Likely: in the store, {own.new} of {own.calls} calls {edge} and none was reused; "
+        f"sure unless they came from several processes, which the spans do not tell."
     )
 
 

@@ -16,6 +16,7 @@ READABLE = frozenset(
         "find_requests",
         "last_use",
         "latest_request",
+        "load_many",
         "load_spans",
         "recent_requests",
         "request_ids",

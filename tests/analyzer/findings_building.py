@@ -20,7 +20,10 @@ THIS_PROCESS = "one-host 100"
 
 @dataclass(frozen=True)
 class Memory:
-    """What a store remembers of one edge: of *process*, and of *others*, by (name, new, reused)."""
+    """What a store remembers of one edge: of *process*, and of *others*, by (name, new, reused).
+
+    *needless* and *first_calls* are those of *process*; None as of an older collector.
+    """
 
     new: int = 0
     reused: int = 0
@@ -28,6 +31,8 @@ class Memory:
     process: str | None = THIS_PROCESS
     others: Sequence[tuple[str | None, int, int]] = ()
     last_used: int | None = None
+    needless: int | None = None
+    first_calls: int | None = None
 
     def last_use(self, client: str, target: str, **_: Any) -> int | None:
         assert (client, target) == ("api", "back:80")
@@ -35,10 +40,13 @@ class Memory:
 
     def __call__(self, client: str, target: str) -> Reuse:
         assert (client, target) == ("api", "back:80")
-        seen = [(self.process, self.new, self.reused), *self.others]
+        seen = [(self.process, self.new, self.reused, self.needless, self.first_calls)]
+        seen += [(*other, None, None) for other in self.others]
         seen.sort(key=lambda row: -row[1] - row[2])
-        processes = tuple(ProcessReuse(name, new + old, new, old) for name, new, old in seen)
-        new, reused = (sum(each) for each in zip(*(row[1:] for row in seen), strict=True))
+        processes = tuple(
+            ProcessReuse(name, new + old, new, old, *more) for name, new, old, *more in seen
+        )
+        new, reused = (sum(each) for each in zip(*(row[1:3] for row in seen), strict=True))
         return Reuse(new + reused, new, reused, 0, self.failed_attempts, processes)
 
 

@@ -42,6 +42,7 @@ def request_spans(
         phases["tracekit.phase.connect"] = [0, connect]
     client = {
         "http.request.method": "GET",
+        "http.response.status_code": status,
         "server.address": "api.local",
         "server.port": 8001,
         "tracekit.connection.state": "new" if slow else "reused",

@@ -48,6 +48,21 @@ def test_making_a_client_for_the_call_is_part_of_the_cost_and_of_the_saving():
     assert finding.evidence[1] == "Making 1 client for that took 8.00 ms more."
 
 
+def test_the_making_of_a_client_is_named_where_the_cost_shows_it():
+    made = {**MADE_ON_THE_LINE, a.CLIENT_AGE: 1 * MS, a.CLIENT_SETUP: MS // 2}
+    (finding,) = found(RULE, handled(100, calling(20, **made)))
+
+    assert finding.cost_ns == 20.5 * MS
+    assert finding.evidence[1] == "Making 1 client for that took 500 µs more."
+
+
+def test_the_making_of_a_client_is_not_named_where_the_cost_does_not_show_it():
+    made = {**MADE_ON_THE_LINE, a.CLIENT_AGE: 1 * MS, a.CLIENT_SETUP: MS // 100}
+    (finding,) = found(RULE, handled(100, calling(20, **made)))
+
+    assert finding.evidence[1].startswith("Sure: ")
+
+
 def test_clients_made_at_the_same_time_by_several_threads_cost_that_time_once():
     made = {**MADE_ON_THE_LINE, a.CLIENT_AGE: 1 * MS, a.CLIENT_SETUP: 8 * MS}
     (finding,) = found(RULE, handled(100, calling(20, **made), calling(20, **made)))
@@ -73,8 +88,8 @@ def test_a_store_in_which_no_call_reused_is_proof():
     (finding,) = found(RULE, handled(100, calling(20)), memory)
 
     assert finding.evidence[1] == (
-        "Sure: in the store, 38 of 38 calls from api to back:80 opened a new connection, "
-        "all in one process; none was reused."
+        "Sure: in the store, 38 of 38 calls of this process from api to back:80 opened a new "
+        "connection; none was reused."
     )
 
 
@@ -256,6 +271,37 @@ def test_calls_side_by_side_are_innocent_in_a_young_store_too():
     memory = Memory(new=3)
 
     assert found(RULE, handled(100, calling(10), calling(12), calling(14)), memory) == []
+
+
+def test_calls_of_many_requests_side_by_side_are_innocent():
+    memory = Memory(new=20, needless=0, first_calls=1)
+
+    assert found(RULE, handled(100, calling(20)), memory) == []
+
+
+def test_one_call_that_just_missed_a_free_connection_is_no_proof():
+    assert found(RULE, handled(100, calling(20)), Memory(new=20, needless=1)) == []
+
+
+def test_connections_opened_after_others_were_free_are_proof_also_of_calls_side_by_side():
+    memory = Memory(new=5, needless=2)
+    (finding,) = found(RULE, handled(100, calling(10), calling(12), calling(14)), memory)
+
+    assert finding.evidence[1].startswith("Sure: in the store, 5 of 5 calls")
+
+
+def test_a_client_for_every_one_of_many_requests_side_by_side_is_proof():
+    memory = Memory(new=20, needless=0, first_calls=20)
+    (finding,) = found(RULE, handled(100, calling(20, **MADE_IN_THE_FUNCTION)), memory)
+
+    assert finding.evidence[1].startswith("Sure: in the store, 20 of 20 calls")
+
+
+def test_the_clients_that_threads_side_by_side_are_given_may_be_kept():
+    lazy = {a.CLIENT_AGE: 1 * MS, a.CLIENT_FUNCTION: "get_client", a.CLIENT_LINE: 12}
+    memory = Memory(new=20, needless=0, first_calls=20)
+
+    assert found(RULE, handled(100, calling(20, **lazy)), memory) == []
 
 
 def test_reused_connections_are_innocent():

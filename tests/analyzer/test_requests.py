@@ -516,9 +516,9 @@ def test_reuse_is_counted_for_each_process_by_itself_the_busiest_first(store):
 
     assert (reuse.calls, reuse.new, reuse.reused, reuse.unknown) == (6, 3, 3, 0)
     assert reuse.processes == (
-        ProcessReuse("one box 7", calls=3, new=1, reused=2),
-        ProcessReuse("box 7", calls=2, new=1, reused=1),
-        ProcessReuse(None, calls=1, new=1, reused=0),
+        ProcessReuse("one box 7", calls=3, new=1, reused=2, needless=0, first_calls=0),
+        ProcessReuse("box 7", calls=2, new=1, reused=1, needless=0, first_calls=0),
+        ProcessReuse(None, calls=1, new=1, reused=0, needless=0, first_calls=0),
     )
 
 
