@@ -129,7 +129,7 @@ def findings_in(store, recorded: Recording) -> list[Finding]:
     store.insert(recorded.spans)
     history = history_of(store)
     traces = {span.trace_id for span in recorded.spans}
-    reports = list(reports_of(store, traces, history))
+    reports = list(reports_of(store, sorted(traces), history))
     return [one for report in reports for one in report.findings if one.rule == RULE]
 
 
