@@ -11,8 +11,9 @@ from opentelemetry.context import attach
 from opentelemetry.propagators.textmap import TextMapPropagator
 
 from tracekit import attributes as names
-from tracekit import guard, lifecycle, loop_lag, peers, queueing
+from tracekit import guard, loop_lag, peers, queueing
 from tracekit.asgi_http import HttpRequest
+from tracekit.asgi_lifespan import Lifespan
 from tracekit.asgi_types import App, Receive, Scope, Send
 from tracekit.asgi_websocket import WebSocketConnection
 from tracekit.attributes import Values
@@ -22,9 +23,6 @@ from tracekit.scope import leave
 from tracekit.server import SEEN, Exchange, captured, is_served
 from tracekit.serving import Serving, Trust, serving
 
-_FLUSH_SECONDS = 1.5
-"""The signal that follows, or the exit, wait too: together they stay below 5 seconds."""
-
 
 class ASGIMiddleware:
     """Traces every request and websocket that *app* serves, and gives each a request ID.
@@ -32,7 +30,7 @@ class ASGIMiddleware:
     Wrap the finished application, so that the error page of its framework is inside the span:
     ``app = ASGIMiddleware(app)``; ``app.add_middleware(ASGIMiddleware)`` works too. The ID is
     echoed as ``X-Request-ID`` unless the application sets that header itself. Without ``init`` it
-    only gives and echoes IDs. Lifespan passes through and flushes at its shutdown.
+    only gives and echoes IDs. Lifespan passes through; its shutdown brings the spans to safety.
 
     *trust_incoming* is False at a public edge: the IDs that callers send are then replaced; or it
     is a function that takes the ASGI scope and says whether to trust this caller. The
@@ -64,7 +62,7 @@ class ASGIMiddleware:
         """Serve one connection of the ASGI server."""
         kind = scope["type"]
         if kind == "lifespan":
-            await self.app(scope, receive, _flushing(send))
+            await Lifespan(receive, send).serve(self.app, scope)
             return
         exchange = _arrive(scope, receive, self._serving) if kind in ("http", "websocket") else None
         if exchange is not None:
@@ -115,10 +113,11 @@ def _finish(
             exchange.route = exchange.route or asgi_route(scope, told, routed)
             how = conversation.how_it_ended()
             exchange.end(None if conversation.is_goodbye(error) else error, how)
-            if error is None:  # an error page may have work after it too
+            if error is None or exchange.is_left:  # an error page may have work after it too
                 exchange.returned()
         else:
             exchange.returned(error)
+        loop_lag.served(exchange.lag)
     except Exception as fault:
         guard.fault("asgi.finish", fault)
     exchange.routed = None  # it holds the exchange: a cycle
@@ -135,7 +134,7 @@ def _arrive(scope: Scope, receive: Receive, serving: Serving) -> Exchange | None
         if serving.request_headers:
             described.update(captured(serving.request_headers, headers, names.request_header))
         exchange.start(described, None if scope["type"] == "http" else "WEBSOCKET")
-        exchange.lag = loop_lag.enter()
+        exchange.lag = loop_lag.enter(serving=True)
         if exchange.queued is None:
             exchange.queued = queueing.told_by_kernel(_socket(scope, receive))
     except Exception as error:
@@ -193,26 +192,3 @@ def _describe_peer(described: Values, client: Any, server: Any) -> None:
     if client[1]:
         described[names.PEER_PORT] = int(client[1])
         peers.describe(described, (client[0], client[1], server[1] if server else None))
-
-
-def _flushing(send: Send) -> Send:
-    async def flush_then_send(message: Any) -> None:
-        if message["type"] == "lifespan.shutdown.complete":
-            await _flush()
-        await send(message)
-
-    return flush_then_send
-
-
-async def _flush() -> None:
-    # Imported here: the import budget. A loop other than asyncio's leaves the flush to the exit.
-    import asyncio
-
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    try:
-        await loop.run_in_executor(None, lifecycle.flush, _FLUSH_SECONDS)
-    except RuntimeError as error:
-        guard.fault("asgi.flush", error)

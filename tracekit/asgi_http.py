@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracekit import attributes as names
-from tracekit import clock, guard
+from tracekit import clock, guard, server_flags
 from tracekit.asgi_types import Message, Receive, Scope, Send
 from tracekit.route import asgi_route
 from tracekit.sent import Received
@@ -13,17 +13,21 @@ from tracekit.server import CLIENT_LEFT, COMPLETE, ERROR, Exchange, captured
 from tracekit.serving import Serving
 
 _BODIES = ("http.response.body", "http.response.zerocopysend", "http.response.pathsend")
+_TRAILERS = "http.response.trailers"
 
 
 class HttpRequest:
     """Stands between server and application: ``receive`` and ``send`` are what the latter gets.
 
-    The span ends after the response's last byte has been handed to the server.
+    The span ends after the response's last byte has been handed to the server, or when the client
+    is known to have left.
     """
 
     __slots__ = (
+        "_ending",
         "_exchange",
         "_has_trailers",
+        "_is_closed",
         "_left",
         "_missing",
         "_receive",
@@ -42,6 +46,10 @@ class HttpRequest:
         self._send = send
         self._has_trailers = False
         self._left = False
+        self._ending = False
+        """Whether the response's last message is with the server."""
+        self._is_closed = False
+        """Whether the server has said since that it is over, and not for the client's leaving."""
         self._missing: int | None = None
         """Bytes that the body still lacks, where its length is known: at 0 the response is whole.
 
@@ -61,12 +69,17 @@ class HttpRequest:
         if is_start:
             message = self._head(message)
         else:
-            self._look()
+            self._look(message)
         given = clock.now()
         try:
             await self._send(message)
         except OSError:
-            self._left = True
+            self._leave()
+            raise
+        except BaseException:
+            # Hypercorn closes inside of it; who hears so then cancels what is still sending.
+            if self._is_closed:
+                self._note_sent(message, given)
             raise
         if not is_start:
             self._note_sent(message, given)
@@ -85,7 +98,9 @@ class HttpRequest:
             if not self._exchange.is_open:
                 return
             if message["type"] == "http.disconnect":
-                self._left = self._left or self._missing != 0
+                self._hear_of_the_end()
+                return
+            if self._left:
                 return
             exchange = self._exchange
             if exchange.received is None:
@@ -94,18 +109,30 @@ class HttpRequest:
         except Exception as error:
             guard.fault("asgi.receive", error)
 
+    def _hear_of_the_end(self) -> None:
+        if self._ending and not self._is_lost():
+            self._is_closed = True
+        elif self._missing != 0:
+            self._leave()
+
+    def _is_end(self, message: Message) -> bool:
+        kind = message["type"]
+        if kind in _BODIES:
+            return not self._has_trailers
+        return kind == _TRAILERS and not message.get("more_trailers")
+
     def _note_sent(self, message: Message, given: int) -> None:
         try:
             if not self._exchange.is_open:
                 return
-            kind = message["type"]
-            if kind in _BODIES:
-                self._count(message, given)
+            if self._ending and not self._is_closed and self._is_lost():
+                self._leave()
+            is_whole = False
+            if message["type"] in _BODIES:
+                if not self._left:  # else it reaches nobody
+                    self._count(message, given)
                 is_whole = self._missing == 0 and self._exchange.sent.count > 0
-                is_last = is_whole or not (message.get("more_body", False) or self._has_trailers)
-            else:
-                is_last = kind == "http.response.trailers" and not message.get("more_trailers")
-            if is_last:
+            if is_whole or self._ending:
                 self._exchange.last_byte(CLIENT_LEFT if self._left else COMPLETE)
         except Exception as error:
             guard.fault("asgi.send", error)
@@ -119,15 +146,27 @@ class HttpRequest:
             if self._missing is not None:
                 self._missing = max(0, self._missing - size)
 
-    def _look(self) -> None:
-        """See whether the client has left, unless all was sent: that closes the stream too."""
-        if self._missing == 0:
-            return
-        # uvicorn and Hypercorn drop what is sent to one, without a word: their flags tell.
+    def _look(self, message: Message | None = None) -> None:
+        """See whether the client has left, unless all was sent: that closes the stream too.
+
+        See, too, whether *message*, which is about to be sent, is the last.
+        """
         try:
-            owner = getattr(self._send, "__self__", None)
-            flags = getattr(owner, "disconnected", False), getattr(owner, "closed", False)
-            self._left = self._left or True in flags
+            if message is not None and not message.get("more_body"):
+                self._ending = self._is_end(message)
+            if self._missing != 0 and not self._left and server_flags.has_left(self._send):
+                self._leave()
+        except Exception as error:
+            guard.fault("asgi.left", error)
+
+    def _is_lost(self) -> bool:
+        """See whether the client left with the last message on its way, unless it had it all."""
+        return self._missing != 0 and server_flags.left_at_the_end(self._send)
+
+    def _leave(self) -> None:
+        self._left = True
+        try:
+            self._exchange.client_left()
         except Exception as error:
             guard.fault("asgi.left", error)
 

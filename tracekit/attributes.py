@@ -85,6 +85,8 @@ CLIENT_LINE = "tracekit.client.line"
 CLIENT_FUNCTION = "tracekit.client.function"
 CLIENT_AGE = "tracekit.client.age"
 """Nanoseconds since the client, session or pool was made, at this call."""
+CLIENT_LOOP = "tracekit.client.loop"
+"""The event loop, as in ``LOOP``, whose thread made the client meanwhile; with the next one."""
 CLIENT_SETUP = "tracekit.client.setup"
 """Nanoseconds that making the client took (httpx loads certificates), on its first call alone."""
 CLIENT_REQUESTS = "tracekit.client.requests"
@@ -117,7 +119,7 @@ PROXY = "tracekit.proxy"
 LOCAL_ADDRESS = "network.local.address"
 LOCAL_PORT = "network.local.port"
 TCP_RTT = "tracekit.tcp.rtt"
-"""The kernel's smoothed round-trip time when the headers were there.
+"""The shortest round-trip time of late that the kernel knew when the headers were there, in ns.
 
 On Linux, for new connections and for calls that waited for a millisecond and more.
 """
@@ -191,6 +193,15 @@ PEER_USE = "tracekit.peer.use"
 LOOP_LAG = "tracekit.loop_lag"
 """Nanoseconds of the span in which its event loop ran late: something held it; absent for none."""
 LOOP_LAG_LARGEST = "tracekit.loop_lag.largest"
+LOOP = "tracekit.loop"
+"""Where that loop ran late meanwhile: which of its process's loops the span ran on, from 1.
+
+On server spans, and on stages and calls by clients that block: those that a thread ran say nothing.
+"""
+LOOP_HELD = "tracekit.loop.held"
+"""True where that loop had no turn for the watch's beat from the span's start to its end."""
+LOOP_ALONE = "tracekit.loop.alone"
+"""On a server span, true where that loop served no other request during its largest lag."""
 BACKGROUND = "tracekit.background"
 """On a child of a server span: true for what the application did after the last byte."""
 WEBSOCKET_RECEIVED = "tracekit.websocket.received"

@@ -57,6 +57,7 @@ def _add_quality(
         result[names.REDIRECT] = record.redirects
     if record.collecting:
         result[names.GC_TIME] = record.collecting
+    result.update(record.in_loop or {})
     if record.lag[0]:
         result[names.LOOP_LAG], result[names.LOOP_LAG_LARGEST] = record.lag
     if phases and record.error not in (None, str(record.status)):
@@ -159,5 +160,6 @@ _PLAIN = {
     "client_age": names.CLIENT_AGE,
     "client_setup": names.CLIENT_SETUP,
     "client_requests": names.CLIENT_REQUESTS,
+    "client_loop": names.CLIENT_LOOP,
 }
 """Fields of the record that are attributes as they are, unless they are None."""

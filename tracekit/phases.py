@@ -72,6 +72,7 @@ class ConnectionPhases:
     client_age: int | None = None
     client_setup: int | None = None
     client_requests: int | None = None
+    client_loop: int | None = None
     client_site: CallSite | None = None
     call_site: CallSite | None = None
     tls: dict[str, AttributeValue] | None = None
@@ -82,6 +83,7 @@ class ConnectionPhases:
     error: str | None = None
     collecting: int = 0
     lag: tuple[int, int] = (0, 0)
+    in_loop: dict[str, AttributeValue] | None = None
     body: Chunks | None = None
     body_bytes: int | None = None
     body_unit: str = "chunks"

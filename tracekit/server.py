@@ -50,6 +50,7 @@ class Exchange:
         "_ended_at",
         "_ended_how",
         "_first_byte",
+        "_is_measured",
         "_span",
         "_start",
         "_status",
@@ -99,6 +100,7 @@ class Exchange:
         """Where a WSGI request's path was cut as it came, for ``wsgi_route``."""
         self._span: Span | None = None
         self._collected = collected()
+        self._is_measured = False
         self._first_byte = self._status = self._ended_at = 0
         self._ended_how = self._verb = ""
 
@@ -142,10 +144,15 @@ class Exchange:
         """Whether the span has started and not ended."""
         return self._span is not None
 
+    @property
+    def is_left(self) -> bool:
+        """Whether the client had left before its response was whole."""
+        return self._ended_how == CLIENT_LEFT
+
     def respond(self, status: int) -> None:
         """Note the response's *status*, as its headers are handed to the server."""
         self._status = status
-        if not self._first_byte:
+        if not (self._first_byte or self._ended_at):  # for a client that has left there is none
             self._first_byte = clock.now() - self._start
 
     def respond_once(self, status: int) -> None:
@@ -172,8 +179,18 @@ class Exchange:
         """End the span, unless it was an error page: then its exception is on its way out."""
         if self._status < _SERVER_ERROR:
             self.end(how=how)
-        elif not self._ended_at:
+        else:
+            self._stop(how)
+
+    def client_left(self) -> None:
+        """Let the span end now, whatever the application may still do, say or raise."""
+        if self._span is not None:
+            self._stop(CLIENT_LEFT)
+
+    def _stop(self, how: str) -> None:
+        if not self._ended_at:
             self._ended_at, self._ended_how = clock.now(), how
+            self._measure()
 
     def end(self, error: BaseException | None = None, how: str = COMPLETE) -> None:
         """End the span; again changes nothing. Never raises.
@@ -236,13 +253,19 @@ class Exchange:
             self.late[names.ERROR_TYPE] = str(status)
         if self.route:
             span.update_name(f"{self._verb} {self.route}")
-        self._collected = collected() - self._collected
-        loop_lag.add(self.late, loop_lag.leave(self.lag))
+        self._measure()
         put_later = getattr(span, "put_later", None)
         if put_later is not None:
             put_later(self._attributes)
         else:
             _put(span, self._attributes())
+
+    def _measure(self) -> None:
+        """Note what the process did to the request, up to its end."""
+        if not self._is_measured:
+            self._is_measured = True
+            self._collected = collected() - self._collected
+            loop_lag.add(self.late, self.lag)
 
     def _attributes(self) -> Values:
         """Return what is known at the end; it runs in the exporter's thread, mostly."""

@@ -8,7 +8,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
-from tracekit import clock
+from tracekit import clock, in_loop
 from tracekit.scope import SpanScope, tracer
 from tracekit.timings import note
 
@@ -20,6 +20,7 @@ class Stage(SpanScope):
         super().__init__()
         self._name = name
         self._attributes = attributes
+        self._mark: in_loop.Mark | None = None
 
     def fresh(self) -> Stage:
         return Stage(self._name, self._attributes)
@@ -28,10 +29,14 @@ class Stage(SpanScope):
         span = tracer().start_span(self._name, start_time=clock.now())
         if self._attributes:
             span.set_attributes(self._attributes)
+        self._mark = in_loop.mark()
         return span, set_span_in_context(span)
 
     def close(self, error: BaseException | None = None) -> None:
         note(self._name, self._span, self.context)
+        if self._mark is not None:
+            in_loop.tell(self._span, self._mark)
+            self._mark = None
         super().close(error)
 
 

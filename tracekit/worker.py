@@ -71,6 +71,8 @@ class Worker:
         # Re-entrant: a span may end inside a finaliser that runs while this thread holds it.
         self._lock = threading.RLock()
         self._in_flight: bytes | None = None
+        self._swept: bytes | None = None
+        """What was in flight when a sweep wrote it: nobody need wait for it, or write it again."""
         self._in_flight_spans = 0
         self._closed = False
         self.dropped = 0
@@ -109,8 +111,11 @@ class Worker:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing waits, and nothing is on its way."""
-        return not (self._queue or self._in_flight or self._thread.is_running)
+        """Whether nothing waits, and nothing is on its way that is not safe already."""
+        body = self._in_flight
+        if body is not None and body is self._swept:
+            return not self._queue
+        return not (self._queue or body or self._thread.is_running)
 
     def flush(self, timeout: float) -> bool:
         """Export what waits; return whether that was done within *timeout* seconds."""
@@ -129,8 +134,10 @@ class Worker:
     def sweep(self) -> None:
         """Write whatever has not been delivered to the spool, in the caller's thread."""
         body = self._in_flight
-        if body is not None and not self._exporter.keep(body):
-            self._drop(self._in_flight_spans)
+        if body is not None and body is not self._swept:
+            self._swept = body
+            if not self._exporter.keep(body):
+                self._drop(self._in_flight_spans)
         while spans := self._take(self._batch):
             body, lost = self._encode(spans, self.dropped)
             self._drop(lost if self._exporter.keep(body) else len(spans))
@@ -156,7 +163,7 @@ class Worker:
         self._gather()
         self._closed = self._thread.closed = True
         lost_before = self.dropped
-        if not self._queue and not self._thread.is_running:
+        if self.is_idle:
             self._exporter.close()
             return True
         done = self.flush(max(0.0, timeout - min(_RESCUE_SECONDS, timeout / 2)))
@@ -199,7 +206,7 @@ class Worker:
             if self._exporter.export(body):
                 lost = lacking
         finally:
-            self._in_flight = None
+            self._in_flight = self._swept = None
             if lost:
                 self._drop(lost)
 

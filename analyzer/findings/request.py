@@ -37,6 +37,14 @@ class ProcessReuse(Tally, Protocol):
     def instance(self) -> str | None:
         """The process's name, as :class:`analyzer.process.Process` makes it."""
 
+    @property
+    def needless(self) -> int | None:
+        """Calls that opened a connection when an earlier one had left one; None: not counted."""
+
+    @property
+    def first_calls(self) -> int | None:
+        """Calls that opened a connection and were the first of their client; None: not counted."""
+
 
 class Reuse(Tally, Protocol):
     """The calls of one service, over a whole store."""

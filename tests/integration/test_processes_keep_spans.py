@@ -21,6 +21,7 @@ from processes import APPS, DEADLINE, clean_environment, free_port, wait_until_o
 _UVICORN = ("-m", "uvicorn", "--log-level", "critical", "--port", "{port}")
 _GUNICORN = ("-m", "gunicorn", "--no-control-socket", "--log-level", "critical")
 _GUNICORN_2 = (*_GUNICORN, "-c", "python:gunicorn_ready", "-w", "2", "-b", "127.0.0.1:{port}")
+_HYPERCORN = ("-m", "hypercorn", "-b", "127.0.0.1:{port}")
 _GRANIAN = ("-m", "granian", "--workers", "2", "--port", "{port}")
 
 ENDED_BY_THE_SIGNAL = {
@@ -39,7 +40,9 @@ LEAVING_BY_THEMSELVES = {
     "hypercorn": ("-m", "hypercorn", "-w", "2", "-b", "127.0.0.1:{port}", "ended:bare"),
     "granian": (*_GRANIAN, "--interface", "asgi", "ended:bare"),
     "granian wsgi": (*_GRANIAN, "--interface", "wsgi", "ended:wsgi"),
+    "hypercorn with a lifespan": (*_HYPERCORN, "back:app"),
 }
+EXITING = {"uvicorn": (*_UVICORN, "exits:app"), "hypercorn": (*_HYPERCORN, "exits:app")}
 
 
 class Taking(ThreadingHTTPServer):
@@ -249,10 +252,24 @@ def test_a_service_that_the_signal_ends_loses_no_request(
     [
         *((host, "spool") for host in LEAVING_BY_THEMSELVES),
         *((host, "collector hanging") for host in ("gunicorn", "uvicorn workers", "granian")),
+        ("hypercorn with a lifespan", "collector hanging"),
     ],
 )
 def test_a_server_with_workers_loses_no_request(host: str, kind: str, tmp_path: Path) -> None:
     check(LEAVING_BY_THEMSELVES[host], kind, tmp_path, 0)
+
+
+@pytest.mark.parametrize(
+    ("host", "kind"),
+    [
+        *((host, "spool") for host in EXITING),
+        *(("uvicorn", kind) for kind in ("collector", "collector down", "collector hanging")),
+    ],
+)
+def test_a_service_that_exits_in_its_shutdown_loses_no_request(
+    host: str, kind: str, tmp_path: Path
+) -> None:
+    check(EXITING[host], kind, tmp_path, 0)
 
 
 def test_a_service_that_leaves_signals_alone_ends_at_once(tmp_path: Path) -> None:

@@ -90,11 +90,11 @@ class Cell(NamedTuple):
     def headers(self, request_id: str) -> dict[str, str]:
         return {"X-Framework": self.framework, "X-Request-ID": request_id}
 
-    def get(self, path: str) -> tuple[httpx.Response, Span]:
-        """Make one request; give its answer and its span."""
+    def get(self, path: str, **more: str) -> tuple[httpx.Response, Span]:
+        """Make one request, with *more* headers; give its answer and its span."""
         request_id = new_id()
         with self.running.client() as client:
-            response = client.get(path, headers=self.headers(request_id))
+            response = client.get(path, headers={**self.headers(request_id), **more})
         return response, self.span(request_id)
 
     def span(self, request_id: str) -> Span:

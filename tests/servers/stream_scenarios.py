@@ -40,6 +40,15 @@ def streamed(cell):
     assert plan.stall * _SECOND * _TIMER <= span[names.BODY_STALL_TIME] <= span.duration
     assert span[names.ENDED] == "complete"
     assert sum(plan.delays()) * _SECOND * _TIMER <= span.duration <= elapsed
+    if not cell.host.is_http2:
+        _assert_complete_though_the_server_closes(cell)
+
+
+def _assert_complete_though_the_server_closes(cell: Cell) -> None:
+    response, span = cell.get(_stream(Plan(chunks=3)), Connection="close")
+
+    assert len(response.content) == span[names.BODY_BYTES] == 30
+    assert span[names.ENDED] == "complete"
 
 
 @scenario("disconnect")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import types
 import weakref
 from typing import Any
 
@@ -26,6 +27,7 @@ class Server:
         self.incoming = list(incoming)
         self.sent: list[dict[str, Any]] = []
         self.closed = self.disconnected = False
+        self.state: Any = None
         self._gone_after = gone_after
 
     async def receive(self) -> dict[str, Any]:
@@ -362,6 +364,86 @@ def test_an_error_page_for_a_client_that_has_left_is_no_failure(captured: Captur
     assert (found[names.ENDED], found[names.HTTP_STATUS]) == ("client_left", 500)
     assert names.ERROR_TYPE not in found
     assert span.status.status_code is StatusCode.UNSET
+
+
+GONE = {"type": "http.disconnect"}
+
+
+@pytest.mark.parametrize(("state", "ended"), [("CLOSED", "complete"), ("RESPONSE", "client_left")])
+def test_a_server_that_closes_inside_the_last_send_has_completed_if_the_end_went_out_before(
+    captured: Capture, state: str, ended: str
+) -> None:
+    class Closing(Server):
+        async def send(self, message: dict[str, Any]) -> None:
+            await super().send(message)
+            if self.closed:
+                await asyncio.Event().wait()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send(piece(b"ab"))
+        sending = asyncio.create_task(send(piece(b"c", more=False)))
+        await asyncio.sleep(0)
+        assert await receive() is GONE
+        sending.cancel()  # as a framework does that has listened meanwhile
+        await asyncio.wait([sending])
+
+    server = Closing(GONE)
+    server.state = types.SimpleNamespace(name=state)
+    server.serve(app)
+    (span,) = captured.spans
+    assert told(captured)[names.ENDED] == ended
+    assert told(captured)[names.BODY_BYTES] == (3 if ended == "complete" else 2)
+    assert span.status.status_code is StatusCode.UNSET
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_disconnect_after_the_end_is_no_leaving(captured: Capture, status: int) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({**START, "status": status})
+        await send(piece(b"x", more=False))
+        await receive()
+
+    Server(GONE).serve(app)
+    (span,) = captured.spans
+    assert told(captured)[names.ENDED] == "complete"
+    assert told(captured)[names.BODY_BYTES] == 1
+    assert (span.status.status_code is StatusCode.ERROR) == (status == 500)
+
+
+def test_what_an_application_sends_after_the_client_has_left_is_not_counted(
+    captured: Capture,
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await asyncio.sleep(0.03)
+        for message in (START, piece(b"x"), piece(b"y", more=False)):
+            await send(message)
+
+    Server(GONE).serve(app)
+    span, background = captured.spans
+    found = dict(span.attributes or {})
+    assert (found[names.ENDED], found[names.HTTP_STATUS]) == ("client_left", 200)
+    assert not {names.FIRST_BYTE, names.BODY_BYTES} & set(found)
+    assert (background.start_time, background.name) == (span.end_time, "background")
+
+
+def test_an_exception_after_the_client_has_left_is_not_the_background_works(
+    captured: Capture,
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await receive()
+        await asyncio.sleep(0.03)
+        raise RuntimeError("nobody there")
+
+    with pytest.raises(RuntimeError):
+        Server(GONE).serve(app)
+    span, background = captured.spans
+    assert dict(span.attributes or {})[names.ENDED] == "client_left"
+    for one in (span, background):
+        assert one.status.status_code is StatusCode.UNSET
+        assert names.ERROR_TYPE not in dict(one.attributes or {})
 
 
 def test_a_request_that_fails_leaves_no_cycle_behind(captured: Capture) -> None:

@@ -46,17 +46,17 @@ async def until(condition: Callable[[], object]) -> None:
 
 async def beaten() -> None:
     """Wait until the running loop's watch has had its next beat."""
-    watch = loop_lag._here.watch
+    watch = loop_lag.here.watch
     assert watch is not None
-    due = watch._due
-    await until(lambda: watch._due != due)
+    due = watch.due
+    await until(lambda: watch.due != due)
 
 
 async def idle() -> Any:
     """Wait until the running loop's watch has stopped beating."""
-    watch = loop_lag._here.watch
+    watch = loop_lag.here.watch
     assert watch is not None
-    await until(lambda: not watch._beating)
+    await until(lambda: not watch.beating)
     return watch
 
 
@@ -150,7 +150,7 @@ def test_what_is_only_kept_open_hardly_wakes_the_loop(
 
     async def main() -> int:
         watched = loop_lag.enter()
-        await until(lambda: loop_lag._here.watch._is_slow)  # type: ignore[union-attr]
+        await until(lambda: loop_lag.here.watch._is_slow)  # type: ignore[union-attr]
         before = len(seen)
         await asyncio.sleep(0.5)
         assert watched is not None
@@ -167,7 +167,7 @@ def test_the_beat_is_quick_again_as_soon_as_somebody_enters(
 
     async def main() -> Lag:
         kept_open = loop_lag.enter()
-        watch: Any = loop_lag._here.watch
+        watch: Any = loop_lag.here.watch
         await until(lambda: watch._is_slow)
         slow_after(monkeypatch, 60)
         entered = loop_lag.enter()
@@ -189,7 +189,7 @@ def test_a_long_block_is_seen_by_the_slow_beat_too(
 
     async def main() -> Lag:
         kept_open = loop_lag.enter()
-        watch: Any = loop_lag._here.watch
+        watch: Any = loop_lag.here.watch
         await until(lambda: watch._is_slow)
         hold(0.3)
         await beaten()
@@ -212,11 +212,11 @@ def test_one_that_never_leaves_does_not_keep_the_beat(run: Any) -> None:
 def test_many_lags_take_bounded_room(run: Any) -> None:
     async def main() -> tuple[int, Lag]:
         watched = loop_lag.enter()
-        watch: Any = loop_lag._here.watch
+        watch: Any = loop_lag.here.watch
         for late in range(2000, 0, -1):  # the worst order: none exceeds the one before
-            watch._due = 0
+            watch.due = 0
             watch._note(late * MS)
-        watch._due = time.perf_counter_ns()
+        watch.due = time.perf_counter_ns()
         return len(watch._largest), watch.leave(watched)
 
     kept, lag = run(main())
@@ -311,7 +311,7 @@ def test_a_block_is_told_on_the_call_that_it_held_up(library: str) -> None:
 
     async def main(url: str) -> None:
         call = asyncio.ensure_future(get(url))
-        await until(lambda: getattr(loop_lag._here.watch, "_wanted", None))
+        await until(lambda: getattr(loop_lag.here.watch, "_wanted", None))
         hold()
         done.set()
         await call

@@ -194,6 +194,21 @@ def test_shutdown_returns_in_time_and_rescues_what_a_hanging_exporter_did_not_ta
     exporter.hang.set()
 
 
+def test_what_hangs_in_flight_is_written_once_and_waited_for_once() -> None:
+    exporter = Kept()
+    exporter.hang = threading.Event()
+    worker = Worker(exporter, names, interval=0)
+    worker.put(span("in flight"))
+    assert exporter.arrived.wait(5)
+    worker.leave(0.1)
+    start = time.monotonic()
+    worker.leave(10)
+    assert worker.shutdown(10)
+    assert time.monotonic() - start < 5
+    assert sent(exporter.rescued) == ["in flight"]
+    exporter.hang.set()
+
+
 def test_after_shutdown_spans_are_dropped_and_counted() -> None:
     exporter = Kept()
     worker = Worker(exporter, names)

@@ -12,7 +12,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from tracekit import attributes as names
-from tracekit import clock, garbage, loop_lag, propagation
+from tracekit import clock, garbage, in_loop, loop_lag, propagation
 from tracekit.clients import callsite
 from tracekit.clients.observing import observer
 from tracekit.clients.registry import Connection
@@ -47,6 +47,7 @@ class Call:
         "collected",
         "connection",
         "done",
+        "mark",
         "owned",
         "queue",
         "record",
@@ -68,6 +69,8 @@ class Call:
         self.again = False
         self.done = False
         self.collected = garbage.collected()
+        self.mark = in_loop.mark()
+        """How late the event loop of this thread has run so far, where there is one."""
         self.watched: Watched | None = None
         """Who counts the lags of the event loop, for an asynchronous call."""
         self.connection: Connection | None = None
@@ -186,6 +189,8 @@ class Call:
         record.collecting = garbage.collected() - self.collected
         if self.watched is not None:
             record.lag = loop_lag.leave(self.watched)
+        elif self.mark is not None:
+            record.in_loop = in_loop.since(self.mark)
         if record.error is None and (record.status or 0) >= _FIRST_ERROR_STATUS:
             record.error = str(record.status)
 

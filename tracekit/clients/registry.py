@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from tracekit import in_loop
 from tracekit.clients.tcp_info import tcp_info
 from tracekit.phases import CallSite, ConnectionPhases
 
@@ -117,19 +118,22 @@ class Client:
     It was *made* then, at that *site*, which took *setup* nanoseconds.
     """
 
-    __slots__ = ("made", "served", "setup", "site")
+    __slots__ = ("loop", "made", "served", "setup", "site")
 
     def __init__(self, made: int, setup: int, site: CallSite | None) -> None:
         self.made = made
         self.setup = setup
         self.site = site
+        self.loop = in_loop.number()
+        """The watched event loop whose thread made it, where one did."""
         self.served = 0
 
     def serve(self, record: ConnectionPhases, at: int) -> None:
         """Count one more call and write the client on *record*."""
         record.client_age = max(0, at - self.made)
         record.client_requests = self.served
-        record.client_setup = None if self.served else self.setup
+        if not self.served:
+            record.client_setup, record.client_loop = self.setup, self.loop
         record.client_site = self.site
         self.served += 1
 

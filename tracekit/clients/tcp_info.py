@@ -18,7 +18,7 @@ _NEVER = 2**32 - 1
 
 
 class TcpInfo(NamedTuple):
-    """*rtt* is the shortest of late, in ns; *retransmits* counts since the connection was opened."""
+    """*rtt*: the shortest of late, in ns; *retransmits* counts since the connection was opened."""
 
     rtt: int | None
     retransmits: int
