@@ -146,7 +146,8 @@ def _section(section: PathSection, start: int) -> Section:
 
 def _requests(tree: Tree) -> set[str | None]:
     """Return the IDs of the requests that *tree* holds: several where it is a shared trace."""
-    tops = tree.root.children if tree.root.virtual else [tree.first]
+    is_shared = tree.root.virtual and not tree.rooted
+    tops = tree.root.children if is_shared else [tree.first]
     given: set[str | None] = {top.span.request_id for top in tops}
     return given - {None} or given
 

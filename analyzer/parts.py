@@ -9,38 +9,65 @@ from operator import itemgetter
 from analyzer.span import Span
 
 _Key = tuple[str, str]
-"""A span's trace and its ID."""
+"""A span's trace and its ID; of a trace as a whole the ID is empty."""
 
 
 def part_of(spans: Sequence[Span], key: str) -> list[Span]:
     """Return *spans* without those of other requests than *key*, in the same order.
 
     A caller that is traced elsewhere, a browser's page or an agent's run, may make many requests in
-    one trace: trees whose first parent is not in the store, each with a request ID of its own. Of
-    such a trace a tree stays if a span of it has the request ID *key*. A trace with its root in the
-    store, or with one ID at most, is one request; and all of a trace stays where *key* is no
-    request ID but the trace's own. The view ``request_spans`` has the same rule.
+    one trace: trees whose first parent is not in the store, each with a request ID of its own. Each
+    such tree, and each trace that has its root in the store or one ID at most, belongs to the ID of
+    its outermost span that has one; the view ``request_spans`` has the same rule. Where *key* is
+    the ID of a part only, what has it in it is returned; where it is a trace's ID, everything.
     """
-    shared = _shared(spans)
-    if not shared or key not in {span.request_id for span in spans}:
-        return list(spans)
-    tops = _tops(spans)
-    own = {tops[_key(span)] for span in spans if span.request_id == key}
-    return [span for span in spans if span.trace_id not in shared or tops[_key(span)] in own]
+    trees = _trees(spans)
+    owners = _owners(spans, trees)
+    own = {tree for tree, owner in owners.items() if owner == key}
+    own = own or {tree for span, tree in zip(spans, trees, strict=True) if span.request_id == key}
+    return [span for span, tree in zip(spans, trees, strict=True) if not own or tree in own]
 
 
 def partition(spans: Sequence[Span], keys: Sequence[str]) -> Iterator[list[Span]]:
     """Yield for each of *keys* its part of *spans*, which hold whole traces of many requests."""
+    trees = _trees(spans)
+    owners = _owners(spans, trees)
+    owned: dict[str, list[Span]] = defaultdict(list)
     traces: dict[str, list[tuple[int, Span]]] = defaultdict(list)
     named: dict[str, set[str]] = defaultdict(set)
-    for number, span in enumerate(spans):
+    for number, (span, tree) in enumerate(zip(spans, trees, strict=True)):
         traces[span.trace_id].append((number, span))
         if span.request_id is not None:
             named[span.request_id].add(span.trace_id)
+        if tree in owners:
+            owned[owners[tree]].append(span)
     for key in keys:
-        own = [one for trace in {key, *named.get(key, ())} for one in traces.get(trace, ())]
-        own.sort(key=itemgetter(0))
-        yield part_of([span for _, span in own], key)
+        if key in owned:
+            yield owned[key]
+            continue
+        near = [one for trace in {key, *named.get(key, ())} for one in traces.get(trace, ())]
+        near.sort(key=itemgetter(0))
+        yield part_of([span for _, span in near], key)
+
+
+def _trees(spans: Sequence[Span]) -> list[_Key]:
+    """Return for each of *spans* the top of its tree, in a shared trace, or its trace."""
+    shared, tops = _shared(spans), _tops(spans)
+    return [tops[_key(span)] if span.trace_id in shared else (span.trace_id, "") for span in spans]
+
+
+def _owners(spans: Sequence[Span], trees: Sequence[_Key]) -> dict[_Key, str]:
+    """Return the request to which each of *trees* belongs, of those that have any ID."""
+    first: dict[_Key, tuple[tuple[bool, int, int, int], str]] = {}
+    for number, (span, tree) in enumerate(zip(spans, trees, strict=True)):
+        if span.request_id is None:
+            continue
+        is_whole = not tree[1]
+        is_inner = span.parent_id is not None if is_whole else _key(span) != tree
+        rank = is_inner, span.start_ns, -span.duration_ns if is_whole else 0, number
+        if tree not in first or rank < first[tree][0]:
+            first[tree] = rank, span.request_id
+    return {tree: owner for tree, (_, owner) in first.items()}
 
 
 def _shared(spans: Sequence[Span]) -> set[str]:

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _side(store: Store, text: str, route: str | None) -> Side:
     """Return the requests that *text* means: a label before a version before a time range."""
-    name, rows = _requests(store, text, MOST + 1 if route is None else _SEARCHED)
+    name, rows = _requests(store, text, MOST + 1 if route is None else None)
     if route is not None:
         name, rows = f"{name}, route={route}", _of_route(rows, route, f"{name} in {store.name}")
     newest = rows[:MOST]
@@ -45,7 +45,7 @@ def _side(store: Store, text: str, route: str | None) -> Side:
     return Side(name, reports, left_out=len(rows) > MOST)
 
 
-def _requests(store: Store, text: str, limit: int) -> tuple[str, list[RequestRow]]:
+def _requests(store: Store, text: str, limit: int | None) -> tuple[str, list[RequestRow]]:
     if rows := recent(store, label=text, limit=limit):
         return f"label={text}", rows
     if rows := recent(store, version=text, limit=limit):

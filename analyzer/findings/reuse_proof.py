@@ -32,6 +32,8 @@ from analyzer.units import duration
 from tracekit import attributes as a
 
 FEWEST_REMEMBERED = 3
+MANY_THREADS = 64
+"""More calls than threads that may each keep a client: thread pools have some 32 to 40."""
 KEPT_OPEN_NS = 5_000_000_000
 
 
@@ -72,6 +74,9 @@ def _by_store(
     if not (_had_the_choice(own, calls) or _a_client_for_each(own, opened)):
         return None
     place = made_at(opened[0]) or first_place(opened)
+    may_be_kept = own.calls < MANY_THREADS and own.first_calls == own.calls
+    if may_be_kept and not _a_client_for_each(own, opened):
+        return Proof(tuple(opened), _perhaps_kept(own, opened[0]), place)
     return Proof(tuple(opened), _remembered(own, opened[0]), place)
 
 
@@ -100,6 +105,14 @@ def _remembered(own: ProcessReuse, call: Call) -> str:
     return (
         f"Likely: in the store, {own.new} of {own.calls} calls {edge} and none was reused; "
         f"sure unless they came from several processes, which the spans do not tell."
+    )
+
+
+def _perhaps_kept(own: ProcessReuse, call: Call) -> str:
+    return (
+        f"Likely: in the store, {own.new} of {own.calls} calls of this process from {call.client} "
+        f"to {call.target} opened a new connection, each by a client of its own; sure unless each "
+        f"is kept, by a thread say, for calls to come."
     )
 
 

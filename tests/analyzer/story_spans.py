@@ -47,6 +47,7 @@ def request_spans(
         "server.port": 8001,
         "tracekit.connection.state": "new" if slow else "reused",
         "tracekit.client.library": "urllib3",
+        "tracekit.client.requests": 0 if slow else 7,
         **phases,
     }
     return [

@@ -34,6 +34,13 @@ def test_a_tree_without_any_request_id_belongs_to_none_of_several():
     assert numbers(part_of(spans[:2], "a")) == [1, 2]
 
 
+def test_an_id_in_another_requests_trace_does_not_bring_that_in():
+    job = [span(5, request_id="job", trace_id=OTHER)]
+    called_back = span(6, request_id="a", trace_id=OTHER, parent_id=job[0].span_id)
+
+    assert numbers(part_of([span(1, request_id="a"), *job, called_back], "a")) == [1]
+
+
 def test_a_tree_of_two_ids_is_found_by_both():
     spans = [child(1, 99, "a"), child(2, 1, "inner"), child(3, 99, "b")]
 
@@ -44,7 +51,8 @@ def test_another_trace_of_the_request_is_parted_by_itself():
     elsewhere = [span(5, request_id="b", trace_id=OTHER), span(6, request_id="a", trace_id=OTHER)]
     spans = [child(1, 99, "a"), child(2, 99, "b"), *elsewhere]
 
-    assert numbers(part_of(spans, "a")) == [1, 5, 6]
+    assert numbers(part_of(spans, "a")) == [1]
+    assert numbers(part_of(spans, "b")) == [2, 5, 6]
 
 
 def test_what_is_no_request_id_means_everything():
@@ -78,7 +86,7 @@ def test_of_any_forest_all_of_a_tree_stays_or_none(drawn, key):
     kept = set(numbers(part))
 
     own = {number for number, (_, given) in enumerate(drawn, start=1) if given == key}
-    assert own <= kept
+    assert bool(own & kept) == bool(own)
     for one in spans:
         above = int(one.parent_id or "0", 16)
         if 1 <= above <= len(spans):

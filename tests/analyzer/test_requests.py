@@ -193,6 +193,16 @@ def test_an_id_that_a_service_gave_to_its_part_finds_the_request(shared):
     assert [row.request_id for row in recent(shared)] == ["r-2", "r-1"]
 
 
+def test_an_id_means_its_own_request_before_one_that_has_it_inside(store):
+    job = span(5, trace_id=TRACES[1], request_id="job")
+    called_back = span(6, trace_id=TRACES[1], request_id="r-1", parent_id=job.span_id)
+    store.insert([span(1, trace_id=TRACES[0], request_id="r-1"), job, called_back])
+
+    assert resolve(store, "r-1") == "r-1"
+    assert ids(load(store, "r-1")) == ["1"]
+    assert ids(load(store, "job")) == ["5", "6"]
+
+
 def test_what_has_no_request_id_in_a_shared_trace_is_in_no_row(shared):
     shared.insert([span(9, parent_id="e" * 16)])
 

@@ -60,6 +60,13 @@ def test_a_kept_client_may_find_its_connection_closed_after_two_seconds(store):
     assert needless(store) == [1]
 
 
+def test_a_client_that_is_not_known_may_be_a_kept_one(store):
+    unknown = {a.CLIENT_REQUESTS: None}
+    store.insert([opening(at, at + 40, attributes=unknown) for at in (0, 3 * SECOND, 6 * SECOND)])
+
+    assert needless(store) == [0]
+
+
 def test_a_call_without_an_answer_leaves_no_connection(store):
     store.insert([opening(0, 40, attributes={a.HTTP_STATUS: None}), opening(50, 90)])
 
@@ -142,14 +149,31 @@ def test_one_burst_of_requests_with_one_real_client_is_innocent(store, server):
     assert reuse_history(store, "api", f"127.0.0.1:{server.port}").new >= 3
 
 
-def test_one_burst_of_requests_with_a_real_client_each_is_proof(store, server):
+def test_one_burst_of_requests_with_a_real_client_each_is_proof(store):
     async def get() -> None:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=False) as client:
             await client.get(server.url("/slow-headers"))
 
-    with recording() as recorded:
+    with FaultServer(tls=True, handshake_delay=0.02) as server, recording() as recorded:
         at_once(recorded, 8, get)
 
     found = findings_in(store, recorded)
     assert len(found) == 8
     assert all("Sure: in the store, 8 of 8 calls" in one.evidence[-1] for one in found)
+
+
+def test_clients_that_threads_may_keep_are_only_likely_to_be_needless(store):
+    kept = []
+
+    def session(server) -> httpx.Client:
+        kept.append(httpx.Client(verify=False))
+        return kept[-1]
+
+    with FaultServer(tls=True, handshake_delay=0.02) as server, recording() as recorded:
+        for _ in range(4):  # as many threads, one after the other
+            with recorded.request():
+                session(server).get(server.url("/headers"))
+
+    found = findings_in(store, recorded)
+    assert len(found) == 4
+    assert all(one.evidence[-1].startswith("Likely: in the store, 4 of 4 calls") for one in found)

@@ -46,5 +46,5 @@ SELECT
 FROM fitting
 WHERE how = (SELECT min(how) FROM fitting)
 GROUP BY request
-ORDER BY min(start_ns) DESC, request
+ORDER BY request = $text DESC, min(start_ns) DESC, request
 LIMIT $most;

@@ -61,7 +61,7 @@ SELECT
     count(*) FILTER (
         WHERE new
           AND done.end_ns IS NOT NULL
-          AND (client_requests <= 0 OR start_ns - done.end_ns < 2_000_000_000)
+          AND (client_requests = 0 OR start_ns - done.end_ns < 2_000_000_000)
     ) AS needless,
     count(*) FILTER (WHERE new AND client_requests = 0) AS first_calls
 FROM calls
