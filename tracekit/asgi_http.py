@@ -114,6 +114,8 @@ class HttpRequest:
             self._is_closed = True
         elif self._missing != 0:
             self._leave()
+        else:  # granian says so right after the headers of a response that has no body
+            self._exchange.last_byte(COMPLETE)
 
     def _is_end(self, message: Message) -> bool:
         kind = message["type"]

@@ -60,6 +60,7 @@ class _Work(NamedTuple):
     """Whether the loop had no turn from its start to its end."""
     is_alone: bool
     """Whether the loop served no other request."""
+    node: Node
 
     @property
     def is_likely(self) -> bool:
@@ -152,7 +153,30 @@ def _work(servers: Iterable[Node], largest: int) -> Cause | None:
     if not long_enough:
         return None
     work = min(long_enough, key=lambda work: (not work.is_likely, abs(work.ns - largest)))
-    return _accused(work, largest)
+    beside = [other for other in long_enough if _are_beside(work, other)]
+    return _either(work, beside[0]) if beside else _accused(work, largest)
+
+
+def _are_beside(one: _Work, other: _Work) -> bool:
+    """Tell whether both are stages of tasks that ran side by side.
+
+    The one that was ready to go on as the loop came free ends before the watch's beat, and looks as
+    if it had held it.
+    """
+    nested = other.node in _around(one.node) or one.node in _around(other.node)
+    if one is other or nested or not (one.is_stage and other.is_stage):
+        return False
+    return one.node.start < other.node.end and other.node.start < one.node.end
+
+
+def _around(node: Node) -> Iterator[Node]:
+    while node.parent is not None:
+        yield (node := node.parent)
+
+
+def _either(work: _Work, other: _Work) -> Cause:
+    told = f"Likely {work.name} or {other.name}, which ran side by side."
+    return Cause(told, (_TO_THREAD, _DEBUG), is_doubtful=not work.is_alone)
 
 
 def _accused(work: _Work, largest: int) -> Cause:
@@ -182,9 +206,9 @@ def _works(server: Node) -> Iterator[_Work]:
             code += self_time(node)
         elif _is_stage_on(loop, node) and _is_beside(node, server):
             is_held = _is(node, a.LOOP_HELD)
-            yield _Work(node.span.name, self_time(node), True, is_held, is_alone)
+            yield _Work(node.span.name, self_time(node), True, is_held, is_alone, node)
     own = f"the code of {conventions.display_name(server.span)} in no stage"
-    work = _Work(own, code, False, _is(server, a.LOOP_HELD), is_alone)
+    work = _Work(own, code, False, _is(server, a.LOOP_HELD), is_alone, server)
     if work.is_likely:
         yield work
 

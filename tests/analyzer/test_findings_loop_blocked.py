@@ -294,3 +294,21 @@ def test_a_short_lag_of_a_long_request_is_not_worth_a_word():
 
 def test_a_lag_of_a_tenth_of_the_request_is():
     assert len(found(RULE, [held(100, 10)])) == 1
+
+
+def test_of_stages_that_ran_side_by_side_neither_is_named_alone():
+    root = held(200, 100, said=ALONE)
+    innocent = span("innocent", 10, 111, root, attributes=HELD)
+    guilty = span("guilty", 10.1, 140, root, attributes=ON_LOOP)
+    (finding,) = found(RULE, [root, innocent, guilty])
+
+    assert finding.evidence[1] == "Likely innocent or guilty, which ran side by side."
+
+
+def test_a_stage_within_another_is_not_beside_it():
+    root = held(300, 100, said=ALONE)
+    outer = span("outer", 10, 250, root, attributes=ON_LOOP)
+    inner = span("inner", 20, 125, outer, attributes=HELD)
+    (finding,) = found(RULE, [root, outer, inner])
+
+    assert finding.evidence[1] == "Likely: inner took 105 ms of its own."

@@ -345,6 +345,19 @@ def test_a_head_without_a_body_is_complete_though_the_client_closes_at_once(
     assert told(captured)[names.ENDED] == "complete"
 
 
+def test_a_head_that_the_server_ends_at_its_headers_is_complete(captured: Capture) -> None:
+    """granian says ``http.disconnect`` then, and Starlette sends no body any more."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await receive()
+
+    Server({"type": "http.disconnect"}).serve(app, "HEAD")
+    (span,) = captured.spans
+    assert told(captured)[names.ENDED] == "complete"
+    assert span.status.status_code is StatusCode.UNSET
+
+
 def test_the_first_of_two_statuses_stays(captured: Capture) -> None:
     Server().serve(says(START, {**START, "status": 500}, piece(b"x", more=False)))
     (span,) = captured.spans
