@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from analyzer.critical_path import is_hop
 from analyzer.phases import phases_of
 from analyzer.span import Kind
 from analyzer.trace import Node, Rest
@@ -42,9 +43,10 @@ def _answered_at(node: Node) -> int | None:
 
 
 def _above(node: Node) -> Iterator[Node]:
-    """Yield what is above *node* in its service, the nearest first."""
+    """Yield what is above *node* in its service, the nearest first; not who called that."""
     service = node.span.service
-    above = node.parent
-    while above is not None and not above.virtual and above.span.service == service:
-        yield above
-        above = above.parent
+    while not is_hop(node) and node.parent is not None and not node.parent.virtual:
+        node = node.parent
+        if node.span.service != service:
+            return
+        yield node

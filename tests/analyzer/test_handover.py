@@ -97,9 +97,10 @@ def test_a_call_that_is_closed_just_after_the_request_was_waited_for(root):
     assert path_of(report)[-1] == ("POST", 50, 200)
 
 
-def test_nobody_takes_over_in_another_service():
-    front = server("GET /", 0, 200, service="front")
-    asked = call(1, 199, front, {"wait": (2, 60), "receive": (60, 199)}, service="front")
+@pytest.mark.parametrize("caller", ["front", "api"])
+def test_nobody_takes_over_in_the_service_that_called_even_if_it_is_the_same(caller):
+    front = server("GET /", 0, 200, service=caller)
+    asked = call(1, 199, front, {"wait": (2, 60), "receive": (60, 199)}, service=caller)
     back = server("GET /chat", 3, 60, asked)
     stage = span("llm", 10, 50, back)
     report = analyze([front, asked, back, stage, call(11, 180, stage, PHASES)])
